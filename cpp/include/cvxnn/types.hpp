@@ -1,0 +1,14 @@
+// Scalar, vector and matrix types shared by the whole core.
+#pragma once
+
+#include <Eigen/Core>
+
+namespace cvxnn {
+
+using Index = Eigen::Index;
+using Vector = Eigen::VectorXd;
+using Matrix = Eigen::MatrixXd;  // column-major: d is small and n long, so columns are streamed
+using ConstMatrixRef = Eigen::Ref<const Matrix>;
+using ConstVectorRef = Eigen::Ref<const Vector>;
+
+}  // namespace cvxnn

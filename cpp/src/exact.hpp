@@ -1,0 +1,42 @@
+// Exact integer linear algebra on the rows of a matrix of doubles.
+//
+// Finite doubles are dyadic rationals, so every row times a suitable power of two is a row of
+// integers with the same direction: cells, ranks and signs decided on those integers are exact for
+// the numbers given.
+#pragma once
+
+#include <boost/multiprecision/cpp_int.hpp>
+#include <vector>
+
+#include "cvxnn/types.hpp"
+
+namespace cvxnn::exact {
+
+using Integer = boost::multiprecision::cpp_int;
+using Row = std::vector<Integer>;
+using Rows = std::vector<Row>;
+
+// `values` times the smallest power of two that makes every entry an integer.
+Row integer_row(const double* values, Index size, Index stride);
+
+Rows integer_rows(const ConstMatrixRef& X);
+
+bool is_zero(const Row& row);
+
+// Divides by the greatest common divisor; the zero row stays.
+void make_primitive(Row& row);
+
+// Makes the row primitive with a positive first non-zero entry, so that parallel rows become equal.
+// Returns whether the sign was turned. The row must not be zero.
+bool make_direction(Row& row);
+
+// Sign of a . b for finite doubles, decided exactly.
+int sign_dot(const double* a, Index stride_a, const double* b, Index stride_b, Index size);
+
+// Indices of linearly independent columns spanning the column space, at most `cap` of them.
+// Dropping the other columns changes no cell; the number kept is min(rank, cap).
+std::vector<Index> independent_columns(const Rows& rows, Index cap);
+
+Rows select_columns(const Rows& rows, const std::vector<Index>& columns);
+
+}  // namespace cvxnn::exact

@@ -1,0 +1,52 @@
+// The blocks under consideration and the predictions they make together.
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "cvxnn/group_lasso.hpp"
+
+namespace cvxnn {
+
+struct WorkingSet {
+  std::vector<Block> blocks;
+  Vector predictions;  // sum_b s_b D_b X u_b
+  Vector dual;         // the dual vector to price with: grad L near the predictions
+  double sigma = 0.0;  // length of the last proximal point step, 0 before the first
+};
+
+struct Deadline {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start = Clock::now();
+  double max_seconds = std::numeric_limits<double>::infinity();
+
+  double elapsed() const { return std::chrono::duration<double>(Clock::now() - start).count(); }
+  bool passed() const { return elapsed() > max_seconds; }
+};
+
+// (1 - threshold / ||p||)_+ p: with p the projection onto a cone, the proximal point of
+// threshold ||.|| restricted to that cone.
+inline Vector shrink(const Vector& p, double threshold) {
+  const double length = p.norm();
+  if (!(length > threshold)) return Vector::Zero(p.size());
+  return (1.0 - threshold / length) * p;
+}
+
+double penalty(const Program& program, const WorkingSet& set);
+
+// One sweep of block coordinate descent, each block moved to the minimiser of its quadratic
+// majorant with curvature `bounds` (one number a block).
+void coordinate_sweep(const Program& program, const Loss& loss, const std::vector<double>& bounds,
+                      WorkingSet& set, ConeProjector& projector);
+
+// Largest curvature of the smooth part along each block.
+std::vector<double> curvature_bounds(const Program& program, const Loss& loss,
+                                     const WorkingSet& set, const Execution& execution);
+
+// Proximal point iterations, each solved by a semismooth Newton method (after Li, Sun and Toh,
+// arXiv 1607.05428), until the duality gap on the working set is at most `gap`. Returns whether it
+// got there.
+bool refine(const Program& program, const Loss& loss, double gap, double steepest, WorkingSet& set,
+            const Deadline& deadline, const Execution& execution);
+
+}  // namespace cvxnn

@@ -1,0 +1,15 @@
+// The private extension module: a list of what is bound.
+#include <pybind11/pybind11.h>
+
+namespace cvxnn::python {
+void bind_arrangements(pybind11::module_& m);
+void bind_cone(pybind11::module_& m);
+void bind_group_lasso(pybind11::module_& m);
+}  // namespace cvxnn::python
+
+PYBIND11_MODULE(CVXNN_MODULE, m, pybind11::mod_gil_not_used()) {
+  m.doc() = "Private C++ core of cvxnn; its arguments are not checked beyond types and shapes.";
+  cvxnn::python::bind_arrangements(m);
+  cvxnn::python::bind_cone(m);
+  cvxnn::python::bind_group_lasso(m);
+}

@@ -1,0 +1,29 @@
+"""Train ReLU networks to certified global optimality by convex optimisation."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from cvxnn import arrangements
+from cvxnn.networks import (
+    Certificate,
+    GatedNetwork,
+    GatedReLURegressor,
+    Network,
+    ReLUClassifier,
+    ReLURegressor,
+    certify,
+)
+
+__all__ = [
+    "Certificate",
+    "GatedNetwork",
+    "GatedReLURegressor",
+    "Network",
+    "ReLUClassifier",
+    "ReLURegressor",
+    "arrangements",
+    "certify",
+]
+
+__version__ = version("cvxnn")

@@ -1,0 +1,3 @@
+"""The instruction-set level of this machine."""
+
+def level() -> str: ...

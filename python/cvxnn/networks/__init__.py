@@ -1,0 +1,17 @@
+"""Two-layer ReLU networks trained by convex optimisation, with certificates."""
+
+from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._certify import certify
+from cvxnn.networks._classifier import ReLUClassifier
+from cvxnn.networks._network import GatedNetwork, Network
+from cvxnn.networks._regressors import GatedReLURegressor, ReLURegressor
+
+__all__ = [
+    "Certificate",
+    "GatedNetwork",
+    "GatedReLURegressor",
+    "Network",
+    "ReLUClassifier",
+    "ReLURegressor",
+    "certify",
+]

@@ -1,0 +1,76 @@
+"""What the estimators share: options, validation of data, training, warnings."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from cvxnn._threads import thread_count
+from cvxnn.networks._problem import TrainingProblem, positive_number
+from cvxnn.networks._training import choose_cells, train
+
+__all__ = ["ConvexEstimator"]
+
+Array = NDArray[np.float64]
+
+
+class ConvexEstimator(BaseEstimator):
+    """Base of the estimators that solve a convex program over cells."""
+
+    _gated = False
+
+    def __init__(
+        self,
+        beta: float = 1e-2,
+        *,
+        patterns: Any = "auto",
+        bias: str = "regularized",
+        tol: float = 1e-4,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.beta = beta
+        self.patterns = patterns
+        self.bias = bias
+        self.tol = tol
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def _fit(self, X: Array, y: Array, loss: str, sample_weight: ArrayLike | None) -> None:
+        """Train on checked arrays and set the fitted attributes."""
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        tol = positive_number("tol", self.tol)
+        max_time = None if self.max_time is None else positive_number("max_time", self.max_time)
+        problem = TrainingProblem.from_arrays(
+            X, y, loss=loss, beta=self.beta, bias=self.bias, sample_weight=weight
+        )
+        n_threads = thread_count(self.n_jobs)
+        chosen = choose_cells(problem, self.patterns, self.random_state, n_threads)
+        trained = train(
+            problem, chosen, gated=self._gated, tol=tol, max_time=max_time, n_threads=n_threads
+        )
+        self.network_ = trained.network
+        self.certificate_ = trained.certificate
+        self.status_ = trained.status
+        self.history_ = trained.history
+        self.n_iter_ = max(1, len(trained.history) - 1)
+        if self.status_ != "converged":
+            warnings.warn(
+                f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "
+                f"{self.certificate_.relative_gap:.1e}, tol={self.tol:g}",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _raw_outputs(self, X: ArrayLike) -> Array:
+        check_is_fitted(self)
+        checked = validate_data(self, X, dtype=np.float64, reset=False)
+        return self.network_.predict(checked)

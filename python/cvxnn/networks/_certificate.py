@@ -1,0 +1,114 @@
+"""A proved lower bound on what training could reach, and the dual vector that proves it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn._native import core
+from cvxnn.arrangements import Cells
+from cvxnn.networks._losses import loss_named
+from cvxnn.networks._problem import TrainingProblem, packed_for_core, relaxed_support
+
+__all__ = ["Certificate"]
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """How far a network can be from the optimum of its training problem.
+
+    Parameters
+    ----------
+    objective : float
+        Training objective of the network itself, by its own forward pass.
+    lower_bound : float
+        No network within `scope` has a smaller objective.
+    scope : {"global", "patterns"}
+        "global": no network of any width is below `lower_bound`. "patterns": no network whose
+        neurons have the given activation patterns on the training data is.
+    method : {"cells", "patterns", "relaxation"}
+        How the bound was proved: by every cell of the arrangement, by the given patterns, or by a
+        relaxation that needs no cells (valid for any data, but loose).
+    n_cells : int
+        Number of cells that were priced.
+    dual : ndarray of shape (n, C)
+        The feasible point of the dual problem whose value is `lower_bound`.
+    beta, loss, bias : float, str, str
+        The training problem.
+    gated : bool
+        Whether the bound is for gated ReLU networks.
+    cells : Cells or None
+        The patterns that a bound of scope "patterns" is about.
+    """
+
+    objective: float
+    lower_bound: float
+    scope: str
+    method: str
+    n_cells: int
+    dual: NDArray[np.float64] = field(repr=False)
+    beta: float
+    loss: str
+    bias: str
+    gated: bool = False
+    cells: Cells | None = field(default=None, repr=False)
+
+    @property
+    def gap(self) -> float:
+        """Largest possible distance of the objective from the optimum."""
+        return max(0.0, self.objective - self.lower_bound)
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap divided by the objective."""
+        return self.gap / abs(self.objective) if self.gap > 0.0 else 0.0
+
+    def verify(
+        self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
+    ) -> bool:
+        """Prove the lower bound again, from the dual vector and the data alone.
+
+        Weak duality (Pilanci and Ergen, arXiv 2002.10553, eq. 8): a vector v with
+        ``|v . (X u)_+| <= beta`` for every u of unit norm bounds the objective of every network from
+        below by ``-L*(v)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            The training inputs.
+        y : array-like of shape (n,)
+            The targets as the loss sees them: -1 and 1 for the logistic loss.
+        sample_weight : array-like of shape (n,), optional
+            The weights used in training.
+
+        Returns
+        -------
+        bool
+            Whether the bound holds, up to a relative 1e-9 for rounding.
+        """
+        problem = TrainingProblem.from_arrays(
+            X, y, loss=self.loss, beta=self.beta, bias=self.bias, sample_weight=sample_weight
+        )
+        if self.dual.shape != (problem.n_all, 1) or not np.isfinite(self.dual).all():
+            return False
+        v = self.dual[problem.kept, 0]
+        scale = min(1.0, self.beta / self._support(problem, v))
+        proved = loss_named(self.loss).dual_value(scale * v, problem.y, problem.weight)
+        slack = 1e-9 * max(abs(self.lower_bound), abs(proved))
+        return bool(proved >= self.lower_bound - slack)
+
+    def _support(self, problem: TrainingProblem, v: NDArray[np.float64]) -> float:
+        """Upper bound on max |v . (X u)_+| over the unit ball, or beta if that is larger."""
+        if self.method == "relaxation":
+            return max(self.beta, relaxed_support(problem.design, v))
+        if self.method == "cells":
+            packed = core.enumerate_cells(problem.design, 1)
+        else:
+            assert self.cells is not None
+            packed = packed_for_core(self.cells, problem.kept)
+        scaled, exponent = problem.scaled_design()
+        threshold = float(np.ldexp(self.beta, -exponent))
+        support = core.max_support(scaled, packed, v, threshold, not self.gated, 1)
+        return float(np.ldexp(support, exponent))

@@ -1,0 +1,233 @@
+"""Networks as plain values: weights, forward pass, training objective."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.networks._losses import loss_named
+
+__all__ = ["GatedNetwork", "Network"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A two-layer network ``f(x) = sum_j a_j (w_j . x + b_j)_+ + c``.
+
+    Parameters
+    ----------
+    hidden_weights : ndarray of shape (m, d)
+        First-layer weights w.
+    hidden_bias : ndarray of shape (m,)
+        First-layer biases b.
+    output_weights : ndarray of shape (m, C)
+        Second-layer weights a.
+    output_bias : ndarray of shape (C,)
+        Output biases c.
+    activation : {"relu"}
+        The activation function.
+
+    Examples
+    --------
+    >>> from cvxnn import Network
+    >>> hat = Network([[1.0], [1.0], [1.0]], [1.0, 0.0, -1.0], [[1.0], [-2.0], [1.0]], [0.0])
+    >>> hat.predict([[-1.0], [0.0], [0.5]])
+    array([0. , 1. , 0.5])
+    """
+
+    hidden_weights: Array
+    hidden_bias: Array
+    output_weights: Array
+    output_bias: Array
+    activation: str = "relu"
+
+    def __post_init__(self) -> None:
+        _check_layers(self, self.n_neurons)
+        if self.activation != "relu":
+            raise ValueError(f"activation must be 'relu', got {self.activation!r}")
+
+    @property
+    def n_neurons(self) -> int:
+        """The number m of hidden neurons."""
+        return len(np.asarray(self.hidden_bias))
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
+        X = _as_inputs(X, self.hidden_weights)
+        hidden = np.maximum(X @ self.hidden_weights.T + self.hidden_bias, 0.0)
+        return _squeezed(hidden @ self.output_weights + self.output_bias)
+
+    def objective(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        beta: float,
+        loss: str = "squared",
+        bias: str = "regularized",
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Evaluate the training objective of this network by its forward pass.
+
+        The sum over samples of the loss plus ``beta / 2`` times the sum over neurons of
+        ``||w_j||^2 + a_j^2``, where w_j includes the hidden bias if it is regularised (Pilanci and
+        Ergen, arXiv 2002.10553, eq. 2).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs.
+        y : array-like of shape (n,)
+            Targets; -1 or 1 for the logistic loss.
+        beta : float
+            Strength of the weight decay.
+        loss : {"squared", "logistic"}
+            The loss.
+        bias : {"regularized", "none"}
+            Whether the network may have hidden biases; its biases must be zero for "none".
+        sample_weight : array-like of shape (n,), optional
+            Weights of the samples in the loss.
+
+        Returns
+        -------
+        float
+        """
+        if bias == "none" and np.any(self.hidden_bias):
+            raise ValueError("bias='none', but the network has hidden biases")
+        if np.any(self.output_bias):
+            raise ValueError("the network has an output bias, which no objective here has")
+        decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
+        decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
+        return _loss_of(self, X, y, loss, sample_weight) + 0.5 * beta * float(decay)
+
+
+@dataclass(frozen=True, eq=False)
+class GatedNetwork:
+    """A gated ReLU network ``f(x) = sum_j a_j 1[g_j . x + h_j > 0] (w_j . x + b_j)``.
+
+    Which neurons are active is decided by gates that are fixed before training, so the output is
+    linear in the weights (Mishkin, Sahiner and Pilanci, arXiv 2202.01331).
+
+    Parameters
+    ----------
+    gates : ndarray of shape (m, d)
+        Gate vectors g.
+    gate_bias : ndarray of shape (m,)
+        Gate offsets h.
+    hidden_weights : ndarray of shape (m, d)
+        First-layer weights w.
+    hidden_bias : ndarray of shape (m,)
+        First-layer biases b.
+    output_weights : ndarray of shape (m, C)
+        Second-layer weights a.
+    """
+
+    gates: Array
+    gate_bias: Array
+    hidden_weights: Array
+    hidden_bias: Array
+    output_weights: Array
+
+    def __post_init__(self) -> None:
+        _check_layers(self, len(np.asarray(self.hidden_bias)))
+
+    @property
+    def n_neurons(self) -> int:
+        """The number m of hidden neurons."""
+        return len(self.hidden_bias)
+
+    def predict(self, X: ArrayLike) -> Array:
+        """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
+        X = _as_inputs(X, self.hidden_weights)
+        open_gates = X @ self.gates.T + self.gate_bias > 0.0
+        hidden = np.where(open_gates, X @ self.hidden_weights.T + self.hidden_bias, 0.0)
+        return _squeezed(hidden @ self.output_weights)
+
+    def objective(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        beta: float,
+        loss: str = "squared",
+        sample_weight: ArrayLike | None = None,
+    ) -> float:
+        """Evaluate loss plus weight decay of this network by its forward pass.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs.
+        y : array-like of shape (n,)
+            Targets.
+        beta : float
+            Strength of the weight decay.
+        loss : {"squared", "logistic"}
+            The loss.
+        sample_weight : array-like of shape (n,), optional
+            Weights of the samples in the loss.
+
+        Returns
+        -------
+        float
+        """
+        decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
+        decay += np.sum(self.output_weights**2)
+        return _loss_of(self, X, y, loss, sample_weight) + 0.5 * beta * float(decay)
+
+
+def _check_layers(network: Network | GatedNetwork, m: int) -> None:
+    """Convert every array field to float64 and check the shapes against each other."""
+    d = np.asarray(network.hidden_weights).reshape(m, -1).shape[1] if m else None
+    n_outputs = np.asarray(network.output_weights).reshape(m, -1).shape[1] if m else None
+    expected = {
+        "gates": (m, d),
+        "gate_bias": (m,),
+        "hidden_weights": (m, d),
+        "hidden_bias": (m,),
+        "output_weights": (m, n_outputs),
+        "output_bias": (n_outputs,),
+    }
+    for name, shape in expected.items():
+        if not hasattr(network, name):
+            continue
+        array = np.array(getattr(network, name), dtype=np.float64)
+        fits = array.ndim == len(shape) and all(
+            want is None or want == got for want, got in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+        array.setflags(write=False)
+        object.__setattr__(network, name, array)
+
+
+def _as_inputs(X: ArrayLike, weights: Array) -> Array:
+    X = np.asarray(X, dtype=np.float64)
+    if X.ndim != 2 or X.shape[1] != weights.shape[1]:
+        raise ValueError(f"X must have shape (n, {weights.shape[1]}), got {X.shape}")
+    return X
+
+
+def _squeezed(outputs: Array) -> Array:
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+
+def _loss_of(
+    network: Network | GatedNetwork,
+    X: ArrayLike,
+    y: ArrayLike,
+    loss: str,
+    sample_weight: ArrayLike | None,
+) -> float:
+    outputs = network.predict(X)
+    y = np.asarray(y, dtype=np.float64).reshape(-1)
+    if len(y) != len(outputs):
+        raise ValueError(f"y has {len(y)} samples, X has {len(outputs)}")
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    return loss_named(loss).value(outputs, y, weight)

@@ -1,0 +1,202 @@
+"""The training problem as arrays, and its convex program solved by the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn._native import core
+from cvxnn.arrangements import Cells, as_normals
+from cvxnn.networks._losses import loss_named
+
+__all__ = [
+    "ConvexSolution",
+    "TrainingProblem",
+    "packed_for_core",
+    "relaxed_support",
+    "solve_program",
+]
+
+Array = NDArray[np.float64]
+
+_BIASES = ("regularized", "none")
+_MAX_ROUNDS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingProblem:
+    """Minimise sum_k w_k loss(f(x_k), y_k) + beta/2 sum_j (||w_j||^2 + a_j^2) over networks f.
+
+    Samples of weight zero are left out of the arrays; `kept` says which samples remain.
+    """
+
+    design: Array  # (n, d) or (n, d + 1) with a ones column, column-major
+    y: Array  # (n,), -1 and 1 for the logistic loss
+    weight: Array  # (n,), positive
+    kept: NDArray[np.bool_]  # (n_all,)
+    loss: str
+    beta: float
+    bias: str
+
+    @property
+    def n_all(self) -> int:
+        """The number of samples including those of weight zero."""
+        return len(self.kept)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        loss: str,
+        beta: float,
+        bias: str,
+        sample_weight: ArrayLike | None = None,
+    ) -> TrainingProblem:
+        """Check the arguments, each error naming the one at fault."""
+        loss_named(loss)
+        if bias not in _BIASES:
+            raise ValueError(f"bias must be one of {', '.join(map(repr, _BIASES))}, got {bias!r}")
+        beta = positive_number("beta", beta)
+        X = as_normals(X)
+        y = np.asarray(y, dtype=np.float64).reshape(-1)
+        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        for name, values in (("y", y), ("sample_weight", weight)):
+            if values.shape != (len(X),):
+                raise ValueError(f"{name} has shape {values.shape}, but X has {len(X)} samples")
+            if not np.isfinite(values).all():
+                raise ValueError(f"{name} holds NaN or infinity")
+        if np.any(weight < 0.0) or not np.any(weight > 0.0):
+            raise ValueError("sample_weight must be non-negative and not all zero")
+        kept = weight > 0.0
+        if loss == "logistic" and not np.isin(y[kept], (-1.0, 1.0)).all():
+            raise ValueError("y must hold -1 and 1 for the logistic loss")
+        if loss_named(loss).quadratic and not np.isfinite(np.sum(weight * y**2)):
+            raise ValueError("y is too large: its sum of squares overflows double precision")
+        if bias == "regularized":
+            X = np.column_stack([X, np.ones(len(X))])
+        return cls(np.asfortranarray(X[kept]), y[kept], weight[kept], kept, loss, beta, bias)
+
+    def scaled_design(self) -> tuple[Array, int]:
+        """Return the design times 2^-e, and e: entries near 1, cells unchanged, nothing rounded."""
+        exponent = _exponent(self.design)
+        return np.ldexp(self.design, -exponent), exponent
+
+
+@dataclass(frozen=True, eq=False)
+class ConvexSolution:
+    """Optimum of the convex program over given cells, one row per non-zero block."""
+
+    directions: Array  # (m, d): unit vectors u / ||u||
+    norms: Array  # (m,): ||u||
+    signs: Array  # (m,): sign of the output weight
+    cells: NDArray[np.intp]  # (m,): which cell
+    lower_bound: float
+    dual: Array  # (n,)
+    status: str
+    history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
+
+
+def solve_program(
+    problem: TrainingProblem,
+    packed: NDArray[np.uint64],
+    *,
+    cones: bool,
+    tol: float,
+    max_time: float | None,
+    n_threads: int,
+    on_round: Callable[[dict[str, Any]], None] | None = None,
+) -> ConvexSolution:
+    """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9).
+
+    X and y are scaled by powers of two first, which changes nothing but keeps squares of very large
+    or small numbers in range: with X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u has the
+    penalty beta' = 2^(-a - b) beta and the objective 2^(2b) times smaller. (Losses that are not
+    quadratic have b = 0.)
+    """
+    design, a = problem.scaled_design()
+    b = _exponent(problem.y) if loss_named(problem.loss).quadratic else 0
+    beta = float(np.clip(np.ldexp(problem.beta, -a - b), 1e-300, 1e300))
+    raw = core.solve_group_lasso(
+        design,
+        packed,
+        np.ldexp(problem.y, -b),
+        problem.weight,
+        problem.loss,
+        beta,
+        cones,
+        tol,
+        _MAX_ROUNDS,
+        np.inf if max_time is None else max_time,
+        n_threads,
+        on_round,
+    )
+    lengths = np.linalg.norm(raw["weights"], axis=1)
+    history = np.array(
+        [
+            (
+                step["seconds"],
+                np.ldexp(step["objective"], 2 * b),
+                np.ldexp(step["lower_bound"], 2 * b),
+                step["n_neurons"],
+            )
+            for step in raw["history"]
+        ],
+        dtype=[("seconds", "f8"), ("objective", "f8"), ("lower_bound", "f8"), ("n_neurons", "i8")],
+    )
+    return ConvexSolution(
+        directions=raw["weights"] / lengths[:, None],
+        norms=np.ldexp(lengths, b - a),
+        signs=raw["signs"],
+        cells=np.array(raw["cells"], dtype=np.intp),
+        lower_bound=float(np.ldexp(raw["lower_bound"], 2 * b)),
+        dual=np.ldexp(raw["dual"], b),
+        status=raw["status"],
+        history=history,
+    )
+
+
+def packed_for_core(cells: Cells, kept: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """Return the patterns on the kept samples."""
+    if cells.n_hyperplanes != len(kept):
+        raise ValueError(
+            f"patterns has {cells.n_hyperplanes} hyperplanes, but X has {len(kept)} samples"
+        )
+    if kept.all():
+        return cells.packed
+    return Cells.from_dense(cells.to_dense()[:, kept]).packed
+
+
+def relaxed_support(design: Array, v: Array) -> float:
+    """Bound max ||sum_k d_k v_k x_k|| over all 0/1 vectors d, which holds for any pattern.
+
+    With A the matrix of rows v_k x_k and d = (1 + e) / 2, e a sign vector,
+    ``||A'd|| <= (||A'1|| + ||A'e||) / 2`` and ``||A'e|| <= sqrt(n) ||A||_2``; and
+    ``|v . (X u)_+|`` is at most the larger of the sums of ``v_k ||x_k||`` over v_k > 0 and of
+    ``-v_k ||x_k||`` over v_k < 0.
+    """
+    rows = v[:, None] * design
+    norms = np.linalg.norm(design, axis=1)
+    spectral = np.sqrt(len(v)) * np.linalg.norm(rows, 2)
+    by_spectrum = 0.5 * (np.linalg.norm(rows.sum(axis=0)) + spectral)
+    one_sign = max(np.maximum(v, 0.0) @ norms, np.maximum(-v, 0.0) @ norms)
+    return float(min(by_spectrum, one_sign)) * (1.0 + 1e-10)
+
+
+def positive_number(name: str, value: Any) -> float:
+    """Check a positive finite number."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not np.isfinite(value) or value <= 0:
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    return float(value)
+
+
+def _exponent(values: Array) -> int:
+    """The e with largest magnitude in [2^(e-1), 2^e), 0 for zeros."""
+    return int(np.frexp(np.abs(values).max())[1])

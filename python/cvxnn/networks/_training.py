@@ -1,0 +1,182 @@
+"""From data and a choice of patterns to a network and its certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn._native import core
+from cvxnn.arrangements import (
+    Cells,
+    TooManyCells,
+    find_witnesses,
+    refuse_more_cells,
+    sample_cells,
+)
+from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._network import GatedNetwork, Network
+from cvxnn.networks._problem import (
+    ConvexSolution,
+    TrainingProblem,
+    packed_for_core,
+    solve_program,
+)
+
+__all__ = ["ChosenCells", "Trained", "choose_cells", "train"]
+
+Array = NDArray[np.float64]
+
+_EXACT_LIMIT = 1_000_000  # cells that "exact" agrees to list
+_EXACT_BYTES = 2**30  # and the memory their patterns may take
+_AUTO_LIMIT = 100_000
+_AUTO_SAMPLED = 500
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenCells:
+    """Patterns on the kept samples, and whether they are all there are."""
+
+    cells: Cells
+    complete: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What a fit produces."""
+
+    network: Network | GatedNetwork
+    certificate: Certificate
+    status: str
+    history: NDArray[np.void]
+
+
+def choose_cells(
+    problem: TrainingProblem, patterns: Any, random_state: Any, n_threads: int
+) -> ChosenCells:
+    """Turn the `patterns` argument of an estimator into cells."""
+    if isinstance(patterns, Cells):
+        if patterns.n_cells == 0:
+            raise ValueError("patterns holds no cell")
+        packed = packed_for_core(patterns, problem.kept)
+        return ChosenCells(Cells(packed, len(problem.y), patterns.witnesses), complete=False)
+    if isinstance(patterns, str) and patterns in ("auto", "exact"):
+        exact = patterns == "exact"
+        n_bytes = 8 * ((len(problem.y) + 63) // 64)
+        limit = min(_EXACT_LIMIT if exact else _AUTO_LIMIT, _EXACT_BYTES // n_bytes)
+        try:
+            refuse_more_cells(problem.design, limit)
+        except TooManyCells as error:
+            if exact:
+                raise TooManyCells(
+                    f"patterns='exact': {error}; use patterns='auto' or a number of sampled cells, "
+                    "fewer samples, or fewer features"
+                ) from None
+            return choose_cells(problem, _AUTO_SAMPLED, random_state, n_threads)
+        packed = core.enumerate_cells(problem.design, n_threads)
+        return ChosenCells(Cells(packed, len(problem.y)), complete=True)
+    is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
+    if not is_integer or patterns < 1:
+        raise ValueError(
+            f"patterns must be 'auto', 'exact', a positive integer or Cells, got {patterns!r}"
+        )
+    sampled = sample_cells(
+        problem.design, int(patterns), random_state=random_state, n_jobs=n_threads
+    )
+    return ChosenCells(sampled, complete=False)
+
+
+def train(
+    problem: TrainingProblem,
+    chosen: ChosenCells,
+    *,
+    gated: bool = False,
+    tol: float,
+    max_time: float | None,
+    n_threads: int,
+    on_round: Callable[[dict[str, Any]], None] | None = None,
+) -> Trained:
+    """Solve the convex program over the chosen cells and map it to a network."""
+    solution = solve_program(
+        problem,
+        chosen.cells.packed,
+        cones=not gated,
+        tol=tol,
+        max_time=max_time,
+        n_threads=n_threads,
+        on_round=on_round,
+    )
+    network = _gated_network(problem, chosen, solution, n_threads) if gated else _network(
+        problem, solution
+    )
+    certificate = Certificate(
+        objective=training_objective(problem, network),
+        lower_bound=solution.lower_bound,
+        scope="global" if chosen.complete else "patterns",
+        method="cells" if chosen.complete else "patterns",
+        n_cells=chosen.cells.n_cells,
+        dual=full_dual(problem, solution.dual),
+        beta=problem.beta,
+        loss=problem.loss,
+        bias=problem.bias,
+        gated=gated,
+        cells=None if chosen.complete else _on_all_samples(problem, chosen.cells),
+    )
+    status = solution.status
+    if status == "converged" and certificate.relative_gap > tol:
+        status = "stalled"  # rounding in the network's own forward pass
+    return Trained(network, certificate, status, solution.history)
+
+
+def training_objective(problem: TrainingProblem, network: Network | GatedNetwork) -> float:
+    """Objective of a network on the kept samples, by its own forward pass."""
+    X = problem.design[:, :-1] if problem.bias == "regularized" else problem.design
+    return network.objective(
+        X, problem.y, beta=problem.beta, loss=problem.loss, sample_weight=problem.weight
+    )
+
+
+def full_dual(problem: TrainingProblem, dual: Array) -> Array:
+    """Return the dual vector as (n, 1) over all samples, zero on those of weight zero."""
+    full = np.zeros((problem.n_all, 1))
+    full[problem.kept, 0] = dual
+    return full
+
+
+def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, Array, Array]:
+    """Split u = direction * norm evenly between the layers (arXiv 2002.10553, eq. 13)."""
+    roots = np.sqrt(solution.norms)
+    weights = solution.directions * roots[:, None]
+    outputs = (solution.signs * roots)[:, None]
+    if problem.bias == "regularized":
+        return weights[:, :-1], weights[:, -1], outputs
+    return weights, np.zeros(len(weights)), outputs
+
+
+def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network:
+    weights, bias, outputs = _layers(problem, solution)
+    return Network(weights, bias, outputs, np.zeros(1))
+
+
+def _gated_network(
+    problem: TrainingProblem, chosen: ChosenCells, solution: ConvexSolution, n_threads: int
+) -> GatedNetwork:
+    used = chosen.cells[solution.cells]
+    gates = used.witnesses
+    if gates is None:
+        gates = find_witnesses(problem.design, used, n_threads)
+    gate_bias = np.zeros(len(gates))
+    if problem.bias == "regularized":
+        gates, gate_bias = gates[:, :-1], gates[:, -1]
+    return GatedNetwork(gates, gate_bias, *_layers(problem, solution))
+
+
+def _on_all_samples(problem: TrainingProblem, cells: Cells) -> Cells:
+    if problem.kept.all():
+        return cells
+    dense = np.zeros((cells.n_cells, problem.n_all), dtype=np.bool_)
+    dense[:, problem.kept] = cells.to_dense()
+    return Cells.from_dense(dense)
