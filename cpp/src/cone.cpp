@@ -128,6 +128,22 @@ bool ConeProjector::exchange(const Vector& z) {
   return true;
 }
 
+// The row whose constraint is violated most, beyond `tolerance`, or -1.
+Index ConeProjector::most_violated(const Cone& cone, double tolerance) {
+  values_.noalias() = *cone.rows * point_;
+  for (const Index row : refused_) values_(row) = 0.0;
+  Index worst = -1;
+  double lowest = -tolerance;
+  for (Index k = 0; k < values_.size(); ++k) {
+    const double value = get_bit(cone.pattern, k) ? values_(k) : -values_(k);
+    if (value < lowest) {
+      lowest = value;
+      worst = k;
+    }
+  }
+  return worst;
+}
+
 bool ConeProjector::project(const Cone& cone, const Vector& z, std::vector<Index>& tight,
                             double cutoff) {
   if (cone.pattern == nullptr) {
@@ -139,6 +155,7 @@ bool ConeProjector::project(const Cone& cone, const Vector& z, std::vector<Index
   reset(d);
   for (const Index row : tight) append(cone, row);
   drop_negative(z);
+  refused_.clear();
   const double length = z.norm();
   const Index limit = 50 + 20 * d;
   bool finished = false;
@@ -152,23 +169,11 @@ bool ConeProjector::project(const Cone& cone, const Vector& z, std::vector<Index
       finished = true;
       break;
     }
-    values_.noalias() = *cone.rows * point_;
-    for (;;) {
-      Index worst = -1;
-      double lowest = -kFeasible * norm;
-      for (Index k = 0; k < values_.size(); ++k) {
-        const double value = get_bit(cone.pattern, k) ? values_(k) : -values_(k);
-        if (value < lowest) {
-          lowest = value;
-          worst = k;
-        }
-      }
-      if (worst < 0) {
-        finished = true;
-        break;
-      }
-      if (append(cone, worst) && exchange(z)) break;
-      values_(worst) = 0.0;  // rounding noise: a row of the active span
+    const Index worst = most_violated(cone, kFeasible * norm);
+    if (worst < 0) {
+      finished = true;
+    } else if (!append(cone, worst) || !exchange(z)) {
+      refused_.push_back(worst);  // noise: a row of the span of the active ones
     }
   }
   tight = active_;

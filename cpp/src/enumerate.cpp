@@ -201,8 +201,12 @@ PatternSet list_cells(const Rows& rows, const Execution& execution) {
   const Index n = static_cast<Index>(rows.size());
   const Index step = rows.front().size() == 2 ? 64 : 1;  // a plane's doubles are made once a task
   std::vector<PatternSet> parts(static_cast<std::size_t>(execution.n_threads));
-  parallel_for((n + step - 1) / step, execution, [&](Index task, int thread) {
-    const Execution inner{1, thread == 0 ? execution.poll : nullptr};
+  const Index n_tasks = (n + step - 1) / step;
+  const double n_flats =
+      std::pow(static_cast<double>(n), static_cast<double>(rows.front().size() - 1));
+  const double task_cost = 8.0 * n_flats * static_cast<double>(n) / static_cast<double>(n_tasks);
+  parallel_for(n_tasks, task_cost, execution, [&](Index task, int thread, const auto& poll) {
+    const Execution inner{1, poll};
     FlatWalk walk(rows, inner);
     walk.from(task * step, std::min(n, (task + 1) * step));
     parts[thread].merge(walk.take());
@@ -215,12 +219,13 @@ PatternSet list_cells(const Rows& rows, const Execution& execution) {
 class Counter {
  public:
   Counter(double max_seconds, const Execution& execution)
-      : poller_(execution), deadline_(Clock::now() + to_duration(max_seconds)) {}
+      : poller_(execution), max_seconds_(max_seconds) {}
 
   // Rows must be zero-free; parallel ones may repeat.
   std::optional<Integer> count(Rows rows) {
     poller_.check();
-    if (Clock::now() > deadline_) return std::nullopt;
+    const std::chrono::duration<double> elapsed = Clock::now() - start_;
+    if (elapsed.count() > max_seconds_) return std::nullopt;
     for (Row& row : rows) exact::make_direction(row);
     std::sort(rows.begin(), rows.end());
     rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
@@ -241,12 +246,9 @@ class Counter {
  private:
   using Clock = std::chrono::steady_clock;
 
-  static Clock::duration to_duration(double seconds) {
-    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  }
-
   Poller poller_;
-  Clock::time_point deadline_;
+  const Clock::time_point start_ = Clock::now();
+  const double max_seconds_;
 };
 
 Rows essential(const MergedRows& merged) {

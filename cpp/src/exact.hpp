@@ -16,7 +16,7 @@ using Integer = boost::multiprecision::cpp_int;
 using Row = std::vector<Integer>;
 using Rows = std::vector<Row>;
 
-// `values` times the smallest power of two that makes every entry an integer.
+// `values` times a power of two that makes every entry an integer.
 Row integer_row(const double* values, Index size, Index stride);
 
 Rows integer_rows(const ConstMatrixRef& X);

@@ -14,6 +14,25 @@ double penalty(const Program& program, const WorkingSet& set) {
   return program.beta * norms;
 }
 
+double working_set_gap(const Program& program, const Loss& loss, const WorkingSet& set,
+                       const Execution& execution) {
+  std::vector<double> supports(set.blocks.size(), 0.0);
+  std::vector<ConeProjector> projectors(static_cast<std::size_t>(execution.n_threads));
+  const Index n_blocks = static_cast<Index>(set.blocks.size());
+  parallel_for(n_blocks, block_cost(program), execution, [&](Index b, int thread, const auto&) {
+    const Block& block = set.blocks[b];
+    const Vector target = -program.sign_of(block.id) *
+                          program.design.apply_transposed(program.cell_of(block.id), set.dual);
+    std::vector<Index> tight = block.tight;
+    projectors[thread].project(program.cone_of(block.id), target, tight, program.beta);
+    supports[b] = projectors[thread].point().norm();
+  });
+  double largest = program.beta;
+  for (const double support : supports) largest = std::max(largest, support);
+  const double objective = loss.value(set.predictions) + penalty(program, set);
+  return objective - dual_bound(loss, set.dual, largest, program.beta).value;
+}
+
 void coordinate_sweep(const Program& program, const Loss& loss, const std::vector<double>& bounds,
                       WorkingSet& set, ConeProjector& projector) {
   for (std::size_t b = 0; b < set.blocks.size(); ++b) {
@@ -38,12 +57,15 @@ std::vector<double> curvature_bounds(const Program& program, const Loss& loss,
                                      const WorkingSet& set, const Execution& execution) {
   const Vector h = loss.max_curvature() * loss.weights();
   std::vector<double> bounds(set.blocks.size());
-  parallel_for(static_cast<Index>(set.blocks.size()), execution, [&](Index b, int) {
-    const Matrix gram = program.design.gram(program.cell_of(set.blocks[b].id), h);
-    bounds[b] = Eigen::SelfAdjointEigenSolver<Matrix>(gram, Eigen::EigenvaluesOnly)
-                    .eigenvalues()
-                    .maxCoeff();
-  });
+  const double cost =
+      2.0 * static_cast<double>(program.design.X->size() * program.design.n_features());
+  parallel_for(static_cast<Index>(set.blocks.size()), cost, execution,
+               [&](Index b, int, const auto&) {
+                 const Matrix gram = program.design.gram(program.cell_of(set.blocks[b].id), h);
+                 bounds[b] = Eigen::SelfAdjointEigenSolver<Matrix>(gram, Eigen::EigenvaluesOnly)
+                                 .eigenvalues()
+                                 .maxCoeff();
+               });
   return bounds;
 }
 
@@ -51,14 +73,19 @@ namespace {
 
 constexpr int kSweeps = 5;         // enough to find the support; second-order steps do the rest
 constexpr Index kNewBlocks = 32;   // violated blocks taken in a round, at least
+constexpr int kPatient = 60;       // failures of the second-order steps when all else is no use
 constexpr int kStalledRounds = 5;  // rounds without progress before giving up
+
+void drop_zero_blocks(std::vector<Block>& blocks) {
+  blocks.erase(std::remove_if(blocks.begin(), blocks.end(),
+                              [](const Block& block) { return block.u.isZero(0); }),
+               blocks.end());
+}
 
 // Keeps the non-zero blocks and adds the most violated others.
 void update_working_set(const Program& program, const Pricing& pricing, WorkingSet& set) {
   auto& blocks = set.blocks;
-  blocks.erase(std::remove_if(blocks.begin(), blocks.end(),
-                              [](const Block& block) { return block.u.isZero(0); }),
-               blocks.end());
+  drop_zero_blocks(blocks);
   std::vector<char> present(static_cast<std::size_t>(program.n_blocks()), 0);
   for (const Block& block : blocks) present[block.id] = 1;
   Index room = std::max(kNewBlocks, static_cast<Index>(blocks.size()));
@@ -77,6 +104,23 @@ Index count_active(const WorkingSet& set) {
                                           [](const Block& b) { return !b.u.isZero(0); }));
 }
 
+// Brings the working set to within `gap` of its own optimum.
+void improve(const Program& program, const Loss& loss, double gap, WorkingSet& set,
+             const Deadline& deadline, const Execution& execution) {
+  if (set.blocks.empty()) return;
+  const std::vector<double> bounds = curvature_bounds(program, loss, set, execution);
+  const double steepest = *std::max_element(bounds.begin(), bounds.end());
+  ConeProjector projector;
+  const auto sweep = [&](int times) {
+    for (int i = 0; i < times; ++i) coordinate_sweep(program, loss, bounds, set, projector);
+  };
+  sweep(kSweeps);
+  if (!set.stiff && refine(program, loss, gap, steepest, 2, set, deadline, execution)) return;
+  set.stiff = interior_point(program, loss, gap, set, deadline, execution);
+  if (set.stiff) sweep(2);  // puts the blocks that are left tiny to zero
+  refine(program, loss, gap, steepest, set.stiff ? 3 : kPatient, set, deadline, execution);
+}
+
 }  // namespace
 
 Solution solve_group_lasso(const Program& program, const Loss& loss, const SolverOptions& options,
@@ -85,21 +129,23 @@ Solution solve_group_lasso(const Program& program, const Loss& loss, const Solve
   WorkingSet set;
   set.predictions = Vector::Zero(loss.size());
   set.dual = loss.gradient(set.predictions);
-  ConeProjector projector;
   Solution solution;
-  solution.lower_bound = -std::numeric_limits<double>::infinity();
-  double last_objective = std::numeric_limits<double>::infinity();
-  double last_bound = solution.lower_bound;
   int rounds_without_progress = 0;
 
   for (int round = 0;; ++round) {
     const Pricing pricing = price_blocks(program, set.dual, execution);
     const DualBound bound = dual_bound(loss, set.dual, pricing.max_support, program.beta);
-    if (!(bound.value <= solution.lower_bound)) {
+    const bool tighter = round == 0 || bound.value > solution.lower_bound;
+    if (tighter) {
       solution.lower_bound = bound.value;
       solution.dual = bound.scale * set.dual;
     }
-    solution.objective = loss.value(set.predictions) + penalty(program, set);
+    const double objective = loss.value(set.predictions) + penalty(program, set);
+    const bool better = round == 0 || objective < solution.objective;
+    if (better) {
+      solution.objective = objective;
+      solution.blocks = set.blocks;
+    }
     const Progress progress{round, deadline.elapsed(), solution.objective, solution.lower_bound,
                             count_active(set)};
     solution.history.push_back(progress);
@@ -107,41 +153,20 @@ Solution solve_group_lasso(const Program& program, const Loss& loss, const Solve
 
     const double gap = solution.objective - solution.lower_bound;
     const double target = options.tol * std::abs(solution.objective);
-    const bool progressed =
-        solution.objective < last_objective || solution.lower_bound > last_bound;
-    rounds_without_progress = progressed ? 0 : rounds_without_progress + 1;
-    last_objective = std::min(last_objective, solution.objective);
-    last_bound = solution.lower_bound;
-    if (gap <= target) {
-      solution.status = Status::converged;
-      break;
-    }
-    if (deadline.passed()) {
-      solution.status = Status::time_limit;
-      break;
-    }
-    if (round == options.max_rounds) {
-      solution.status = Status::iteration_limit;
-      break;
-    }
-    if (rounds_without_progress == kStalledRounds) {
-      solution.status = Status::stalled;
-      break;
-    }
+    rounds_without_progress = better || tighter ? 0 : rounds_without_progress + 1;
+    solution.status = gap <= target                 ? Status::converged
+                      : deadline.passed()           ? Status::time_limit
+                      : round == options.max_rounds ? Status::iteration_limit
+                                                    : Status::stalled;
+    const bool out_of_ideas = rounds_without_progress == kStalledRounds;
+    if (solution.status != Status::stalled || out_of_ideas) break;
 
     update_working_set(program, pricing, set);
-    const std::vector<double> bounds = curvature_bounds(program, loss, set, execution);
-    for (int sweep = 0; sweep < kSweeps; ++sweep) {
-      coordinate_sweep(program, loss, bounds, set, projector);
-    }
     // a small part of the gap to close, but never below what the last round will need
     const double inner_gap = std::max(0.3 * target, 0.05 * gap);
-    refine(program, loss, inner_gap, *std::max_element(bounds.begin(), bounds.end()), set, deadline,
-           execution);
+    improve(program, loss, inner_gap, set, deadline, execution);
   }
-  for (Block& block : set.blocks) {
-    if (!block.u.isZero(0)) solution.blocks.push_back(std::move(block));
-  }
+  drop_zero_blocks(solution.blocks);
   return solution;
 }
 

@@ -30,27 +30,29 @@ Pricing price_blocks(const Program& program, const Vector& v, const Execution& e
   std::vector<double> supports(static_cast<std::size_t>(program.n_blocks()), 0.0);
   std::vector<ConeProjector> projectors(static_cast<std::size_t>(execution.n_threads));
 
-  parallel_for((n_cells + kBlock - 1) / kBlock, execution, [&](Index chunk, int thread) {
-    const Index begin = chunk * kBlock;
-    const Index count = std::min(kBlock, n_cells - begin);
-    const Matrix gradients = program.design.apply_transposed_block(begin, count, v);
-    std::vector<Index> tight;
-    for (Index i = 0; i < count; ++i) {
-      const double length = gradients.col(i).norm();
-      if (length + rounding <= program.beta) continue;  // the bound without the cone suffices
-      for (Index block = copies * (begin + i); block < copies * (begin + i + 1); ++block) {
-        if (!program.cones) {
-          supports[block] = length + rounding;
-          continue;
+  const double cost = 16.0 * static_cast<double>(kBlock * program.design.X->size());
+  parallel_for(
+      (n_cells + kBlock - 1) / kBlock, cost, execution, [&](Index chunk, int thread, const auto&) {
+        const Index begin = chunk * kBlock;
+        const Index count = std::min(kBlock, n_cells - begin);
+        const Matrix gradients = program.design.apply_transposed_block(begin, count, v);
+        std::vector<Index> tight;
+        for (Index i = 0; i < count; ++i) {
+          const double length = gradients.col(i).norm();
+          if (length + rounding <= program.beta) continue;  // the bound without the cone suffices
+          for (Index block = copies * (begin + i); block < copies * (begin + i + 1); ++block) {
+            if (!program.cones) {
+              supports[block] = length + rounding;
+              continue;
+            }
+            const Vector target = -program.sign_of(block) * gradients.col(i);
+            const Cone cone = program.cone_of(block);
+            tight.clear();
+            projectors[thread].project(cone, target, tight, program.beta - rounding);
+            supports[block] = projectors[thread].support_bound(cone, target) + rounding;
+          }
         }
-        const Vector target = -program.sign_of(block) * gradients.col(i);
-        const Cone cone = program.cone_of(block);
-        tight.clear();
-        projectors[thread].project(cone, target, tight, program.beta - rounding);
-        supports[block] = projectors[thread].support_bound(cone, target) + rounding;
-      }
-    }
-  });
+      });
 
   Pricing pricing;
   pricing.max_support = program.beta;

@@ -26,26 +26,30 @@ LocatedCells locate_cells(const ConstMatrixRef& X, const ConstMatrixRef& points,
   const double slope = static_cast<double>(2 * d + 4) * std::numeric_limits<double>::epsilon();
   const double floor = static_cast<double>(4 * d) * std::numeric_limits<double>::denorm_min();
 
-  parallel_for((n_points + kBlock - 1) / kBlock, execution, [&](Index block, int) {
-    const Index begin = block * kBlock;
-    const Index width = std::min(kBlock, n_points - begin);
-    const Matrix U = points.middleRows(begin, width).transpose();
-    const Matrix products = X * U;
-    const Matrix bounds = magnitude * U.cwiseAbs() * slope;
-    for (Index p = 0; p < width; ++p) {
-      Word* pattern = located.cells.bits.data() + (begin + p) * n_words;
-      for (Index k = 0; k < n; ++k) {
-        const double bound = bounds(k, p) + floor;
-        if (products(k, p) > bound) {
-          set_bit(pattern, k);
-        } else if (!(products(k, p) < -bound)) {
-          const int sign = exact::sign_dot(X.data() + k, X.outerStride(), U.data() + p * d, 1, d);
-          if (sign > 0) set_bit(pattern, k);
-          if (sign == 0 && !magnitude.row(k).isZero(0)) located.interior[begin + p] = 0;
-        }
-      }
-    }
-  });
+  const double cost = 4.0 * static_cast<double>(kBlock * X.size());
+  parallel_for((n_points + kBlock - 1) / kBlock, cost, execution,
+               [&](Index block, int, const auto&) {
+                 const Index begin = block * kBlock;
+                 const Index width = std::min(kBlock, n_points - begin);
+                 const Matrix U = points.middleRows(begin, width).transpose();
+                 const Matrix products = X * U;
+                 const Matrix bounds = magnitude * U.cwiseAbs() * slope;
+                 for (Index p = 0; p < width; ++p) {
+                   Word* pattern = located.cells.bits.data() + (begin + p) * n_words;
+                   for (Index k = 0; k < n; ++k) {
+                     const double bound = bounds(k, p) + floor;
+                     if (products(k, p) > bound) {
+                       set_bit(pattern, k);
+                     } else if (!(products(k, p) < -bound)) {
+                       const int sign =
+                           exact::sign_dot(X.data() + k, X.outerStride(), U.data() + p * d, 1, d);
+                       if (sign > 0) set_bit(pattern, k);
+                       if (sign == 0 && !magnitude.row(k).isZero(0))
+                         located.interior[begin + p] = 0;
+                     }
+                   }
+                 }
+               });
   return located;
 }
 

@@ -7,6 +7,7 @@
 #include <Eigen/Cholesky>
 #include <cmath>
 
+#include "tiled_product.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
@@ -38,7 +39,7 @@ class ProximalPoint {
     point.tight = warm;
     Matrix outputs = Matrix::Zero(f.size(), n_blocks);
     std::vector<ConeProjector> projectors(static_cast<std::size_t>(execution_.n_threads));
-    parallel_for(n_blocks, execution_, [&](Index b, int thread) {
+    parallel_for(n_blocks, block_cost(program_), execution_, [&](Index b, int thread, const auto&) {
       const Block& block = set_.blocks[b];
       const Index cell = program_.cell_of(block.id);
       const double sign = program_.sign_of(block.id);
@@ -73,11 +74,11 @@ class ProximalPoint {
     const Vector target = root.cwiseProduct(residual);
     Vector correction(m);
     if (m <= B.rows()) {
-      Matrix system = lower_product(B);
+      Matrix system = lower_product(B, execution_);
       system.diagonal().array() += 1.0 / sigma_;
       correction = system.selfadjointView<Eigen::Lower>().llt().solve(B.transpose() * target);
     } else {
-      Matrix system = sigma_ * lower_product(B.transpose());
+      Matrix system = sigma_ * lower_product(B.transpose(), execution_);
       system.diagonal().array() += 1.0;
       correction = sigma_ * (B.transpose() *
                              Vector(system.selfadjointView<Eigen::Lower>().llt().solve(target)));
@@ -109,12 +110,15 @@ class ProximalPoint {
     active_ = active(point);
     const Index n_active = static_cast<Index>(active_.size());
     roots_.assign(active_.size(), Matrix());
-    parallel_for(n_active, execution_,
-                 [&](Index a, int) { roots_[a] = derivative_root(point, active_[a]); });
+    const double d = static_cast<double>(program_.design.n_features());
+    parallel_for(n_active, 4.0 * d * d * d, execution_, [&](Index a, int, const auto&) {
+      roots_[a] = derivative_root(point, active_[a]);
+    });
     offsets_.assign(1, 0);
     for (const Matrix& part : roots_) offsets_.push_back(offsets_.back() + part.cols());
     Matrix B(root.size(), offsets_.back());
-    parallel_for(n_active, execution_, [&](Index a, int) {
+    const double columns_cost = 2.0 * d * d * static_cast<double>(B.rows());
+    parallel_for(n_active, columns_cost, execution_, [&](Index a, int, const auto&) {
       const Index id = set_.blocks[active_[a]].id;
       const Vector scale =
           program_.sign_of(id) * program_.design.mask(program_.cell_of(id)).cwiseProduct(root);
@@ -134,20 +138,6 @@ class ProximalPoint {
     return f;
   }
 
-  // Lower triangle of B'B, tile by tile so that threads do not change a rounding.
-  Matrix lower_product(const Eigen::Ref<const Matrix>& B) const {
-    constexpr Index kTile = 48;
-    const Index m = B.cols();
-    Matrix product(m, m);
-    parallel_for((m + kTile - 1) / kTile, execution_, [&](Index tile, int) {
-      const Index begin = tile * kTile;
-      const Index width = std::min(kTile, m - begin);
-      product.block(begin, begin, m - begin, width).noalias() =
-          B.rightCols(m - begin).transpose() * B.middleCols(begin, width);
-    });
-    return product;
-  }
-
   const Program& program_;
   const Loss& loss_;
   const WorkingSet& set_;
@@ -158,7 +148,7 @@ class ProximalPoint {
   mutable std::vector<Index> offsets_;
 };
 
-constexpr int kMaxNewton = 50;
+constexpr int kMaxNewton = 30;
 constexpr int kMaxHalvings = 30;
 
 struct NewtonResult {
@@ -206,23 +196,6 @@ NewtonResult newton(const ProximalPoint& step, const Loss& loss, const WorkingSe
   return result;
 }
 
-double working_set_gap(const Program& program, const Loss& loss, const WorkingSet& set,
-                       double objective, const Execution& execution) {
-  std::vector<double> supports(set.blocks.size(), 0.0);
-  std::vector<ConeProjector> projectors(static_cast<std::size_t>(execution.n_threads));
-  parallel_for(static_cast<Index>(set.blocks.size()), execution, [&](Index b, int thread) {
-    const Block& block = set.blocks[b];
-    const Vector target = -program.sign_of(block.id) *
-                          program.design.apply_transposed(program.cell_of(block.id), set.dual);
-    std::vector<Index> tight = block.tight;
-    projectors[thread].project(program.cone_of(block.id), target, tight, program.beta);
-    supports[b] = projectors[thread].point().norm();
-  });
-  double largest = program.beta;
-  for (const double support : supports) largest = std::max(largest, support);
-  return objective - dual_bound(loss, set.dual, largest, program.beta).value;
-}
-
 // Shrinking by sigma beta should be comparable with the blocks it acts on.
 double first_step_length(const Program& program, const WorkingSet& set, double steepest) {
   double length = 0.0;
@@ -238,19 +211,21 @@ double first_step_length(const Program& program, const WorkingSet& set, double s
 
 }  // namespace
 
-bool refine(const Program& program, const Loss& loss, double gap, double steepest, WorkingSet& set,
-            const Deadline& deadline, const Execution& execution) {
+bool refine(const Program& program, const Loss& loss, double gap, double steepest, int patience,
+            WorkingSet& set, const Deadline& deadline, const Execution& execution) {
   constexpr int kMaxSteps = 60;
   constexpr double kLongest = 1e10;  // beyond, rounding in the projections drowns the step
   if (!(steepest > 0.0)) return true;
   Poller poller(execution);
   double sigma = set.sigma > 0.0 ? set.sigma : first_step_length(program, set, steepest);
   double objective = loss.value(set.predictions) + penalty(program, set);
-  double current_gap = std::numeric_limits<double>::infinity();
+  double current_gap = working_set_gap(program, loss, set, execution);
   for (int step = 0; step < kMaxSteps && current_gap > gap && !deadline.passed(); ++step) {
+    if (patience == 0) break;
     sigma = std::min(sigma, kLongest / steepest);
     const ProximalPoint proximal(program, loss, set, sigma, execution);
     NewtonResult result = newton(proximal, loss, set, gap, poller, deadline);
+    if (!result.converged) --patience;
     Point& point = result.point;
     WorkingSet next = set;
     for (std::size_t b = 0; b < set.blocks.size(); ++b) {
@@ -260,7 +235,7 @@ bool refine(const Program& program, const Loss& loss, double gap, double steepes
     next.predictions = std::move(point.f_of_p);
     next.dual = std::move(point.v);
     const double next_objective = loss.value(next.predictions) + penalty(program, next);
-    const double next_gap = working_set_gap(program, loss, next, next_objective, execution);
+    const double next_gap = working_set_gap(program, loss, next, execution);
     if (!(next_objective <= objective || next_gap < current_gap)) {
       sigma *= 0.1;  // too long a step for an inexact solution
       continue;

@@ -13,6 +13,7 @@ struct WorkingSet {
   Vector predictions;  // sum_b s_b D_b X u_b
   Vector dual;         // the dual vector to price with: grad L near the predictions
   double sigma = 0.0;  // length of the last proximal point step, 0 before the first
+  bool stiff = false;  // second-order steps crawled: start with the interior-point method
 };
 
 struct Deadline {
@@ -32,7 +33,16 @@ inline Vector shrink(const Vector& p, double threshold) {
   return (1.0 - threshold / length) * p;
 }
 
+// Operations to project one block: a few products with the rows of X.
+inline double block_cost(const Program& program) {
+  return 10.0 * static_cast<double>(program.design.X->size());
+}
+
 double penalty(const Program& program, const WorkingSet& set);
+
+// Objective minus the bound that `set.dual` proves for the program restricted to these blocks.
+double working_set_gap(const Program& program, const Loss& loss, const WorkingSet& set,
+                       const Execution& execution);
 
 // One sweep of block coordinate descent, each block moved to the minimiser of its quadratic
 // majorant with curvature `bounds` (one number a block).
@@ -44,9 +54,14 @@ std::vector<double> curvature_bounds(const Program& program, const Loss& loss,
                                      const WorkingSet& set, const Execution& execution);
 
 // Proximal point iterations, each solved by a semismooth Newton method (after Li, Sun and Toh,
-// arXiv 1607.05428), until the duality gap on the working set is at most `gap`. Returns whether it
-// got there.
-bool refine(const Program& program, const Loss& loss, double gap, double steepest, WorkingSet& set,
-            const Deadline& deadline, const Execution& execution);
+// arXiv 1607.05428), until the duality gap on the working set is at most `gap` or `patience` of the
+// Newton runs failed. `steepest` is the largest curvature of a block. Returns whether it got there.
+bool refine(const Program& program, const Loss& loss, double gap, double steepest, int patience,
+            WorkingSet& set, const Deadline& deadline, const Execution& execution);
+
+// Moves the working set to within `gap` of its optimum by an interior-point method, from and to
+// points strictly inside the cones. Returns false, without a change, where a cone has no interior.
+bool interior_point(const Program& program, const Loss& loss, double gap, WorkingSet& set,
+                    const Deadline& deadline, const Execution& execution);
 
 }  // namespace cvxnn

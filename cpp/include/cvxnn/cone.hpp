@@ -37,6 +37,7 @@ class ConeProjector {
   void solve_multipliers(const Vector& z, Vector& multipliers) const;
   void drop_negative(const Vector& z);
   bool exchange(const Vector& z);
+  Index most_violated(const Cone& cone, double tolerance);
 
   std::vector<Index> active_;
   Matrix Q_;  // orthonormal basis of the active normals
@@ -45,6 +46,7 @@ class ConeProjector {
   Vector trial_;
   Vector point_;
   Vector values_;
+  std::vector<Index> refused_;  // rows that rounding keeps out of the active set
 };
 
 // z_face spanning the face on which the rows `tight` vanish: an orthonormal basis as columns.

@@ -12,4 +12,7 @@ namespace cvxnn {
 // `locate_cells`.
 Matrix find_witnesses(const ConstMatrixRef& X, const Cells& cells, const Execution& execution);
 
+// The same for one cell, from rows of unit or zero norm.
+Vector widest_direction(const Matrix& unit_rows, const Word* pattern);
+
 }  // namespace cvxnn

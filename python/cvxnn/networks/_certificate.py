@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.networks._losses import loss_named
-from cvxnn.networks._problem import TrainingProblem, packed_for_core, relaxed_support
+from cvxnn.networks._problem import TrainingProblem, cells_of_rows, relaxed_support
 
 __all__ = ["Certificate"]
 
@@ -93,7 +93,7 @@ class Certificate:
         )
         if self.dual.shape != (problem.n_all, 1) or not np.isfinite(self.dual).all():
             return False
-        v = self.dual[problem.kept, 0]
+        v = problem.gather(self.dual)
         scale = min(1.0, self.beta / self._support(problem, v))
         proved = loss_named(self.loss).dual_value(scale * v, problem.y, problem.weight)
         slack = 1e-9 * max(abs(self.lower_bound), abs(proved))
@@ -107,7 +107,7 @@ class Certificate:
             packed = core.enumerate_cells(problem.design, 1)
         else:
             assert self.cells is not None
-            packed = packed_for_core(self.cells, problem.kept)
+            packed = cells_of_rows(problem, self.cells).packed
         scaled, exponent = problem.scaled_design()
         threshold = float(np.ldexp(self.beta, -exponent))
         support = core.max_support(scaled, packed, v, threshold, not self.gated, 1)

@@ -17,7 +17,7 @@ from cvxnn.networks._problem import (
     relaxed_support,
     solve_program,
 )
-from cvxnn.networks._training import choose_cells, full_dual
+from cvxnn.networks._training import choose_cells
 
 __all__ = ["certify"]
 
@@ -105,7 +105,7 @@ def certify(
         scope="global",
         method="cells" if chosen.complete else "relaxation",
         n_cells=cells.n_cells,
-        dual=full_dual(problem, dual),
+        dual=problem.spread(dual),
         beta=problem.beta,
         loss=loss,
         bias=bias,

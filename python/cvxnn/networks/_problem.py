@@ -17,7 +17,9 @@ from cvxnn.networks._losses import loss_named
 __all__ = [
     "ConvexSolution",
     "TrainingProblem",
-    "packed_for_core",
+    "cells_of_rows",
+    "cells_of_samples",
+    "positive_number",
     "relaxed_support",
     "solve_program",
 ]
@@ -32,13 +34,16 @@ _MAX_ROUNDS = 1000
 class TrainingProblem:
     """Minimise sum_k w_k loss(f(x_k), y_k) + beta/2 sum_j (||w_j||^2 + a_j^2) over networks f.
 
-    Samples of weight zero are left out of the arrays; `kept` says which samples remain.
+    The arrays hold each distinct sample (x, y) once, in lexicographic order, with the sum of its
+    weights; samples of weight zero are left out. So a sample given twice is exactly a sample of
+    weight two, and the order of the samples does not matter.
     """
 
     design: Array  # (n, d) or (n, d + 1) with a ones column, column-major
     y: Array  # (n,), -1 and 1 for the logistic loss
     weight: Array  # (n,), positive
-    kept: NDArray[np.bool_]  # (n_all,)
+    row_of_sample: NDArray[np.intp]  # (n_all,): its row here, -1 for weight zero
+    share: Array  # (n_all,): part of the row's weight that the sample brings
     loss: str
     beta: float
     bias: str
@@ -46,7 +51,13 @@ class TrainingProblem:
     @property
     def n_all(self) -> int:
         """The number of samples including those of weight zero."""
-        return len(self.kept)
+        return len(self.row_of_sample)
+
+    @property
+    def first_sample(self) -> NDArray[np.intp]:
+        """The first sample of each row."""
+        rows, samples = np.unique(self.row_of_sample, return_index=True)
+        return samples[rows >= 0]
 
     @classmethod
     def from_arrays(
@@ -74,14 +85,27 @@ class TrainingProblem:
                 raise ValueError(f"{name} holds NaN or infinity")
         if np.any(weight < 0.0) or not np.any(weight > 0.0):
             raise ValueError("sample_weight must be non-negative and not all zero")
-        kept = weight > 0.0
-        if loss == "logistic" and not np.isin(y[kept], (-1.0, 1.0)).all():
+        if loss == "logistic" and not np.isin(y[weight > 0.0], (-1.0, 1.0)).all():
             raise ValueError("y must hold -1 and 1 for the logistic loss")
         if loss_named(loss).quadratic and not np.isfinite(np.sum(weight * y**2)):
             raise ValueError("y is too large: its sum of squares overflows double precision")
+        samples, row_of_sample = _merge_samples(X, y, weight)
+        total = np.bincount(row_of_sample[row_of_sample >= 0], weight[row_of_sample >= 0])
+        share = np.where(row_of_sample >= 0, weight / total[row_of_sample], 0.0)
+        design = X[samples] + 0.0  # turns -0.0 into 0.0
         if bias == "regularized":
-            X = np.column_stack([X, np.ones(len(X))])
-        return cls(np.asfortranarray(X[kept]), y[kept], weight[kept], kept, loss, beta, bias)
+            design = np.column_stack([design, np.ones(len(design))])
+        design = np.asfortranarray(design)
+        return cls(design, y[samples], total, row_of_sample, share, loss, beta, bias)
+
+    def spread(self, v: Array) -> Array:
+        """Turn a dual vector over rows into one over samples, shape (n_all, 1)."""
+        return (self.share * v[self.row_of_sample])[:, None]
+
+    def gather(self, v: Array) -> Array:
+        """Turn a dual vector over samples, shape (n_all, 1), into one over rows."""
+        used = self.row_of_sample >= 0
+        return np.bincount(self.row_of_sample[used], v[used, 0], len(self.y))
 
     def scaled_design(self) -> tuple[Array, int]:
         """Return the design times 2^-e, and e: entries near 1, cells unchanged, nothing rounded."""
@@ -162,15 +186,20 @@ def solve_program(
     )
 
 
-def packed_for_core(cells: Cells, kept: NDArray[np.bool_]) -> NDArray[np.uint64]:
-    """Return the patterns on the kept samples."""
-    if cells.n_hyperplanes != len(kept):
+def cells_of_rows(problem: TrainingProblem, cells: Cells) -> Cells:
+    """Restrict patterns over all samples to the rows of the problem."""
+    if cells.n_hyperplanes != problem.n_all:
         raise ValueError(
-            f"patterns has {cells.n_hyperplanes} hyperplanes, but X has {len(kept)} samples"
+            f"patterns has {cells.n_hyperplanes} hyperplanes, but X has {problem.n_all} samples"
         )
-    if kept.all():
-        return cells.packed
-    return Cells.from_dense(cells.to_dense()[:, kept]).packed
+    rows = Cells.from_dense(cells.to_dense()[:, problem.first_sample])
+    return Cells(rows.packed, rows.n_hyperplanes, cells.witnesses)
+
+
+def cells_of_samples(problem: TrainingProblem, cells: Cells) -> Cells:
+    """Extend patterns over the rows of the problem to all samples, 0 where the weight is zero."""
+    dense = cells.to_dense()[:, problem.row_of_sample] & (problem.row_of_sample >= 0)
+    return Cells.from_dense(dense)
 
 
 def relaxed_support(design: Array, v: Array) -> float:
@@ -195,6 +224,20 @@ def positive_number(name: str, value: Any) -> float:
     if not is_number or not np.isfinite(value) or value <= 0:
         raise ValueError(f"{name} must be a positive finite number, got {value!r}")
     return float(value)
+
+
+def _merge_samples(
+    X: Array, y: Array, weight: Array
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return one sample of each distinct (x, y) of positive weight, and the group of each sample."""
+    used = np.flatnonzero(weight > 0.0)
+    order = used[np.lexsort((y[used], *X[used].T[::-1]))]
+    ahead, behind = order[1:], order[:-1]
+    is_new = np.ones(len(order), dtype=np.bool_)
+    is_new[1:] = (X[ahead] != X[behind]).any(axis=1) | (y[ahead] != y[behind])
+    groups = np.full(len(y), -1, dtype=np.intp)
+    groups[order] = np.cumsum(is_new) - 1
+    return order[is_new], groups
 
 
 def _exponent(values: Array) -> int:

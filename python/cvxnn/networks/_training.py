@@ -22,7 +22,8 @@ from cvxnn.networks._network import GatedNetwork, Network
 from cvxnn.networks._problem import (
     ConvexSolution,
     TrainingProblem,
-    packed_for_core,
+    cells_of_rows,
+    cells_of_samples,
     solve_program,
 )
 
@@ -38,7 +39,7 @@ _AUTO_SAMPLED = 500
 
 @dataclass(frozen=True, eq=False)
 class ChosenCells:
-    """Patterns on the kept samples, and whether they are all there are."""
+    """Patterns on the rows of a problem, and whether they are all there are."""
 
     cells: Cells
     complete: bool
@@ -61,8 +62,7 @@ def choose_cells(
     if isinstance(patterns, Cells):
         if patterns.n_cells == 0:
             raise ValueError("patterns holds no cell")
-        packed = packed_for_core(patterns, problem.kept)
-        return ChosenCells(Cells(packed, len(problem.y), patterns.witnesses), complete=False)
+        return ChosenCells(cells_of_rows(problem, patterns), complete=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
         exact = patterns == "exact"
         n_bytes = 8 * ((len(problem.y) + 63) // 64)
@@ -118,12 +118,12 @@ def train(
         scope="global" if chosen.complete else "patterns",
         method="cells" if chosen.complete else "patterns",
         n_cells=chosen.cells.n_cells,
-        dual=full_dual(problem, solution.dual),
+        dual=problem.spread(solution.dual),
         beta=problem.beta,
         loss=problem.loss,
         bias=problem.bias,
         gated=gated,
-        cells=None if chosen.complete else _on_all_samples(problem, chosen.cells),
+        cells=None if chosen.complete else cells_of_samples(problem, chosen.cells),
     )
     status = solution.status
     if status == "converged" and certificate.relative_gap > tol:
@@ -132,18 +132,11 @@ def train(
 
 
 def training_objective(problem: TrainingProblem, network: Network | GatedNetwork) -> float:
-    """Objective of a network on the kept samples, by its own forward pass."""
+    """Objective of a network on the samples of positive weight, by its own forward pass."""
     X = problem.design[:, :-1] if problem.bias == "regularized" else problem.design
     return network.objective(
         X, problem.y, beta=problem.beta, loss=problem.loss, sample_weight=problem.weight
     )
-
-
-def full_dual(problem: TrainingProblem, dual: Array) -> Array:
-    """Return the dual vector as (n, 1) over all samples, zero on those of weight zero."""
-    full = np.zeros((problem.n_all, 1))
-    full[problem.kept, 0] = dual
-    return full
 
 
 def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, Array, Array]:
@@ -172,11 +165,3 @@ def _gated_network(
     if problem.bias == "regularized":
         gates, gate_bias = gates[:, :-1], gates[:, -1]
     return GatedNetwork(gates, gate_bias, *_layers(problem, solution))
-
-
-def _on_all_samples(problem: TrainingProblem, cells: Cells) -> Cells:
-    if problem.kept.all():
-        return cells
-    dense = np.zeros((cells.n_cells, problem.n_all), dtype=np.bool_)
-    dense[:, problem.kept] = cells.to_dense()
-    return Cells.from_dense(dense)

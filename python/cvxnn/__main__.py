@@ -1,0 +1,113 @@
+"""The command line: ``python -m cvxnn``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cvxnn import __version__
+from cvxnn._native import core
+
+__all__ = ["main"]
+
+_INTERRUPTED = 130  # what shells report for a process ended by Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The arguments; None means those of the process.
+
+    Returns
+    -------
+    int
+        The exit code.
+
+    Examples
+    --------
+    >>> from cvxnn.__main__ import main
+    >>> main(["--includes"])
+    /.../cvxnn/include
+    0
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    prefix = Path(core.__file__).resolve().parent
+    if options.includes:
+        print((prefix / "include").as_posix())
+    elif options.cmakedir:
+        print((prefix / "lib" / "cmake" / "cvxnn").as_posix())
+    elif options.command == "demo":
+        return _demo(options.output, options.n_jobs)
+    else:
+        parser.error("expected demo, --includes, --cmakedir or --version")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m cvxnn",
+        description="Two-layer ReLU networks trained to certified global optimality.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--includes", action="store_true", help="print the folder of C++ headers")
+    where.add_argument(
+        "--cmakedir", action="store_true", help="print the folder of cvxnnConfig.cmake"
+    )
+    commands = parser.add_subparsers(dest="command", title="commands")
+    demo = commands.add_parser(
+        "demo",
+        help="train on three data sets and print objectives, proved lower bounds and scores",
+    )
+    demo.add_argument(
+        "--output",
+        type=_writable,
+        default="cvxnn-demo.png",
+        metavar="PNG",
+        help="where to draw objective and lower bound over time (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--n-jobs",
+        type=_jobs,
+        metavar="N",
+        help="threads (default: all processors); the result does not depend on it",
+    )
+    return parser
+
+
+def _demo(output: Path, n_jobs: int | None) -> int:
+    try:
+        from cvxnn.demo import run  # late, so that Ctrl-C while it is imported ends here too
+
+        run(output, n_jobs=n_jobs)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _writable(text: str) -> Path:
+    """Refuse a path that cannot be a file before minutes are spent, not after."""
+    path = Path(text)
+    if path.is_dir() or not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a file in a folder that exists")
+    return path
+
+
+def _jobs(text: str) -> int:
+    if not text.lstrip("-").isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a non-zero integer, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
