@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from numbers import Integral
+from typing import Any
 
 __all__ = ["thread_count"]
 
 
-def thread_count(n_jobs: int | None) -> int:
+def thread_count(n_jobs: Any) -> int:
     """Turn scikit-learn's ``n_jobs`` into a number of threads.
 
     None and -1 mean every processor this process may use, capped by ``OMP_NUM_THREADS``; -2 all but

@@ -69,9 +69,7 @@ class Cells:
                 f"got {packed.shape}"
             )
         if witnesses is not None and (witnesses.ndim != 2 or len(witnesses) != len(packed)):
-            raise ValueError(
-                f"witnesses must have shape ({len(packed)}, d), got {witnesses.shape}"
-            )
+            raise ValueError(f"witnesses must have shape ({len(packed)}, d), got {witnesses.shape}")
         self.packed = packed
         self.n_hyperplanes = int(n_hyperplanes)
         self.witnesses = witnesses

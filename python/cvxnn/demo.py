@@ -218,7 +218,7 @@ def draw(results: Sequence[Result], output: Path, figure_module: Any) -> None:
         panel.set_xlim(left=0.0)
         panel.set_xlabel("seconds")
     panels[0].set_ylabel("training objective")
-    panels[0].legend(loc="upper right")
+    panels[0].legend(loc="lower right")
     figure.savefig(output, format="png", dpi=150)
 
 

@@ -65,9 +65,7 @@ class Certificate:
         """The gap divided by the objective."""
         return self.gap / abs(self.objective) if self.gap > 0.0 else 0.0
 
-    def verify(
-        self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
-    ) -> bool:
+    def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
         """Prove the lower bound again, from the dual vector and the data alone.
 
         Weak duality (Pilanci and Ergen, arXiv 2002.10553, eq. 8): a vector v with
@@ -96,8 +94,7 @@ class Certificate:
         v = problem.gather(self.dual)
         scale = min(1.0, self.beta / self._support(problem, v))
         proved = loss_named(self.loss).dual_value(scale * v, problem.y, problem.weight)
-        slack = 1e-9 * max(abs(self.lower_bound), abs(proved))
-        return bool(proved >= self.lower_bound - slack)
+        return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))
 
     def _support(self, problem: TrainingProblem, v: NDArray[np.float64]) -> float:
         """Upper bound on max |v . (X u)_+| over the unit ball, or beta if that is larger."""

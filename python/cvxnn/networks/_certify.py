@@ -79,7 +79,7 @@ def certify(
     >>> zero = Network(np.zeros((1, 1)), [0.0], [[0.0]], [0.0])
     >>> certificate = certify(zero, X, y, beta=0.1)
     >>> print(f"{certificate.objective:.3f} {certificate.lower_bound:.3f}")
-    0.500 0.281
+    0.500 0.245
     """
     if not isinstance(network, Network):
         raise ValueError(f"network must be a cvxnn.Network, got {type(network).__name__}")
@@ -87,7 +87,9 @@ def certify(
         X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
-    objective = network.objective(X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight)
+    objective = network.objective(
+        X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
+    )
     n_threads = thread_count(n_jobs)
     chosen = choose_cells(problem, "auto", 0, n_threads)
     cells = chosen.cells if chosen.complete else _with_own_patterns(problem, network, n_threads)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cvxnn.networks._base import ConvexEstimator
 
@@ -83,18 +83,22 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
         TooManyCells
             If ``patterns="exact"`` and the data has too many cells to list.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(y)
-        self.classes_ = np.unique(y)
+        inputs, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        self.classes_ = np.unique(labels)
         if len(self.classes_) > 2:
             raise ValueError(
                 "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(y)}, y has {len(self.classes_)} classes."
+                f"{type_of_target(labels)}, y has {len(self.classes_)} classes."
             )
-        used = y if sample_weight is None else y[np.asarray(sample_weight).reshape(-1) != 0]
-        if len(np.unique(used)) < 2:
-            raise ValueError("y must hold two classes, but only one class has samples of weight > 0")
-        self._fit(X, np.where(y == self.classes_[1], 1.0, -1.0), "logistic", sample_weight)
+        weighted = labels
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
+            weighted = labels[weight != 0.0]
+        if len(np.unique(weighted)) == 1:
+            raise ValueError("y must hold two classes, but only one class has weight above zero")
+        signs = np.where(labels == self.classes_[-1], 1.0, -1.0)
+        self._fit(inputs, signs, "logistic", sample_weight)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -90,8 +90,9 @@ class TrainingProblem:
         if loss_named(loss).quadratic and not np.isfinite(np.sum(weight * y**2)):
             raise ValueError("y is too large: its sum of squares overflows double precision")
         samples, row_of_sample = _merge_samples(X, y, weight)
-        total = np.bincount(row_of_sample[row_of_sample >= 0], weight[row_of_sample >= 0])
-        share = np.where(row_of_sample >= 0, weight / total[row_of_sample], 0.0)
+        used = row_of_sample >= 0
+        total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
+        share = np.where(used, weight / total[row_of_sample], 0.0)
         design = X[samples] + 0.0  # turns -0.0 into 0.0
         if bias == "regularized":
             design = np.column_stack([design, np.ones(len(design))])
@@ -105,7 +106,8 @@ class TrainingProblem:
     def gather(self, v: Array) -> Array:
         """Turn a dual vector over samples, shape (n_all, 1), into one over rows."""
         used = self.row_of_sample >= 0
-        return np.bincount(self.row_of_sample[used], v[used, 0], len(self.y))
+        sums = np.bincount(self.row_of_sample[used], v[used, 0], len(self.y))
+        return sums.astype(np.float64)
 
     def scaled_design(self) -> tuple[Array, int]:
         """Return the design times 2^-e, and e: entries near 1, cells unchanged, nothing rounded."""
@@ -226,9 +228,7 @@ def positive_number(name: str, value: Any) -> float:
     return float(value)
 
 
-def _merge_samples(
-    X: Array, y: Array, weight: Array
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return one sample of each distinct (x, y) of positive weight, and the group of each sample."""
     used = np.flatnonzero(weight > 0.0)
     order = used[np.lexsort((y[used], *X[used].T[::-1]))]

@@ -38,8 +38,8 @@ class _SquaredLossRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[mi
         TooManyCells
             If ``patterns="exact"`` and the data has too many cells to list.
         """
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        self._fit(X, np.asarray(y, dtype=np.float64), "squared", sample_weight)
+        inputs, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        self._fit(inputs, np.asarray(targets, dtype=np.float64), "squared", sample_weight)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -106,8 +106,8 @@ class ReLURegressor(_SquaredLossRegressor):
     >>> from cvxnn import ReLURegressor
     >>> X = np.linspace(-1, 1, 9)[:, None]
     >>> model = ReLURegressor(beta=1e-3).fit(X, np.abs(X[:, 0]))
-    >>> model.certificate_.scope, model.network_.n_neurons
-    ('global', 2)
+    >>> model.status_, model.certificate_.scope
+    ('converged', 'global')
     >>> bool(model.certificate_.relative_gap < 1e-4)
     True
     """

@@ -109,8 +109,10 @@ def train(
         n_threads=n_threads,
         on_round=on_round,
     )
-    network = _gated_network(problem, chosen, solution, n_threads) if gated else _network(
-        problem, solution
+    network = (
+        _gated_network(problem, chosen, solution, n_threads)
+        if gated
+        else _network(problem, solution)
     )
     certificate = Certificate(
         objective=training_objective(problem, network),

@@ -1,0 +1,80 @@
+// Inputs shared by the tests: seeded random numbers, arrangements with known counts, random
+// losses, patterns as strings.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cvxnn/cells.hpp"
+#include "cvxnn/loss.hpp"
+
+namespace cvxnn::test {
+
+inline Matrix gaussian(Index rows, Index cols, std::uint64_t seed) {
+  std::mt19937_64 engine(seed);
+  std::normal_distribution<double> normal;
+  return Matrix::NullaryExpr(rows, cols, [&] { return normal(engine); });
+}
+
+inline Matrix integers(Index rows, Index cols, int bound, std::uint64_t seed) {
+  std::mt19937_64 engine(seed);
+  std::uniform_int_distribution<int> entry(-bound, bound);
+  return Matrix::NullaryExpr(rows, cols, [&] { return static_cast<double>(entry(engine)); });
+}
+
+// Row i holds the binary digits of first + i.
+inline Matrix binary_rows(Index first, Index last, Index d) {
+  return Matrix::NullaryExpr(last - first, d, [=](Index i, Index j) {
+    return static_cast<double>(((first + i) >> j) & 1);
+  });
+}
+
+// All non-zero 0/1 normals.
+inline Matrix resonance(Index d) { return binary_rows(1, Index{1} << d, d); }
+
+// Normals (1, c) for every 0/1 vector c: the cells are the Boolean threshold functions.
+inline Matrix threshold(Index d) {
+  Matrix X(Index{1} << d, d + 1);
+  X << Vector::Ones(X.rows()), binary_rows(0, X.rows(), d);
+  return X;
+}
+
+// Normals e_i and e_i - e_j: the cells are the orders of d + 1 numbers.
+inline Matrix braid(Index d) {
+  Matrix X = Matrix::Zero(d * (d + 1) / 2, d);
+  X.topRows(d).setIdentity();
+  Index row = d;
+  for (Index i = 0; i < d; ++i) {
+    for (Index j = 0; j < i; ++j, ++row) {
+      X(row, i) = 1.0;
+      X(row, j) = -1.0;
+    }
+  }
+  return X;
+}
+
+// "0110..", hyperplane 0 first, so that strings compare in the canonical order.
+inline std::string to_string(const Cells& cells, Index i) {
+  std::string text;
+  for (Index k = 0; k < cells.n_hyperplanes; ++k) text += get_bit(cells.pattern(i), k) ? '1' : '0';
+  return text;
+}
+
+inline std::vector<std::string> to_strings(const Cells& cells) {
+  std::vector<std::string> patterns;
+  for (Index i = 0; i < cells.size(); ++i) patterns.push_back(to_string(cells, i));
+  return patterns;
+}
+
+// Random targets and weights.
+inline std::unique_ptr<Loss> random_loss(const std::string& name, Index n, std::uint64_t seed) {
+  Vector y = gaussian(n, 1, seed);
+  if (name == "logistic") y = y.unaryExpr([](double t) { return t > 0.0 ? 1.0 : -1.0; });
+  const Vector weights = gaussian(n, 1, seed + 1).array().abs() + 0.2;
+  return make_loss(name, y, weights);
+}
+
+}  // namespace cvxnn::test

@@ -1,0 +1,244 @@
+// The cells of an arrangement: listing, counting, locating points and finding witnesses, against
+// known counts and an exact brute force.
+#include "cvxnn/enumerate.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+#include "brute_force.hpp"
+#include "cvxnn/sample.hpp"
+#include "cvxnn/witness.hpp"
+#include "data.hpp"
+
+namespace cvxnn {
+namespace {
+
+using test::brute_force;
+using test::to_strings;
+using Patterns = std::vector<std::string>;
+
+constexpr double kUlp = std::numeric_limits<double>::epsilon();
+constexpr double kForever = std::numeric_limits<double>::infinity();
+
+Execution threads(int n) { return {n, {}}; }
+
+// The listing, after the checks that hold for every arrangement.
+Patterns list(const Matrix& X) {
+  const Cells cells = enumerate_cells(X, threads(1));
+  CHECK(enumerate_cells(X, threads(2)).bits == cells.bits);
+  const Patterns patterns = to_strings(cells);
+  REQUIRE_FALSE(patterns.empty());
+  const bool strictly_increasing = std::adjacent_find(patterns.begin(), patterns.end(),
+                                                      std::greater_equal<>()) == patterns.end();
+  CHECK(strictly_increasing);
+  for (std::size_t i = 0; i < patterns.size(); ++i) {  // opposite cells mirror each other
+    const std::string& opposite = patterns[patterns.size() - 1 - i];
+    for (Index k = 0; k < X.rows(); ++k) {
+      const bool differ = patterns[i][k] != opposite[k];
+      if (differ == X.row(k).isZero(0)) FAIL_CHECK("pattern " << i << " without its complement");
+    }
+  }
+  CHECK(count_cells(X, 1e3, threads(1)) == std::to_string(patterns.size()));
+  return patterns;
+}
+
+std::size_t zaslavsky(Index n, Index rank) {
+  std::size_t sum = 0;
+  std::size_t binomial = 1;
+  for (Index k = 0; k < rank; ++k) {
+    sum += binomial;
+    binomial = binomial * static_cast<std::size_t>(n - 1 - k) / static_cast<std::size_t>(k + 1);
+  }
+  return 2 * sum;
+}
+
+TEST_CASE("enumerate: general position has as many cells as Zaslavsky counts") {
+  const std::vector<std::pair<Index, Index>> shapes{{1, 1}, {5, 1}, {1, 4}, {5, 2},  {12, 3},
+                                                    {9, 5}, {7, 7}, {5, 8}, {70, 2}, {65, 3}};
+  for (const auto& [n, d] : shapes) {
+    CAPTURE(n);
+    CAPTURE(d);
+    CHECK(list(test::gaussian(n, d, 10 * n + d)).size() == zaslavsky(n, std::min(n, d)));
+  }
+  const Matrix low_rank = test::integers(20, 3, 50, 1) * test::integers(3, 6, 50, 2);
+  CHECK(list(low_rank).size() == zaslavsky(20, 3));
+}
+
+TEST_CASE("enumerate: resonance arrangements") {
+  const std::vector<std::size_t> counts{6, 32, 370, 11292};
+  for (Index d = 2; d <= 5; ++d) CHECK(list(test::resonance(d)).size() == counts[d - 2]);
+}
+
+TEST_CASE("enumerate: threshold arrangements") {
+  const std::vector<std::size_t> counts{14, 104, 1882};
+  for (Index d = 2; d <= 4; ++d) CHECK(list(test::threshold(d)).size() == counts[d - 2]);
+}
+
+TEST_CASE("enumerate: braid arrangements") {
+  std::size_t factorial = 1;
+  for (Index d = 1; d <= 6; ++d) {
+    factorial *= static_cast<std::size_t>(d + 1);
+    CHECK(list(test::braid(d)).size() == factorial);
+  }
+}
+
+TEST_CASE("enumerate: agrees with brute force on degenerate integer rows") {
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    CAPTURE(seed);
+    const Matrix X = test::integers(7, 3, 1 + static_cast<int>(seed % 3), seed);
+    if (exact::independent_columns(exact::integer_rows(X), 3).size() == 3) {
+      CHECK(list(X) == brute_force(X));
+    }
+  }
+  CHECK(list(test::braid(3)) == brute_force(test::braid(3)));
+}
+
+TEST_CASE("enumerate: agrees with brute force one rounding away from degenerate") {
+  for (Index k = 0; k < 6; ++k) {
+    CAPTURE(k);
+    for (const double factor : {1.0 + kUlp, 1.0 - kUlp / 2}) {
+      Matrix X = test::braid(3);
+      X(k, k % 3) = X(k, k % 3) == 0.0 ? kUlp * (factor - 1.0) : factor * X(k, k % 3);
+      CHECK(list(X) == brute_force(X));
+    }
+  }
+  const Matrix X{{1, 0, 0, 0},    {0, 1, 0, 0},
+                 {1, 1, kUlp, 0},  // almost one plane in common
+                 {0, 0, 1, 0},    {kUlp, 0, 0, 1.0 - kUlp},
+                 {0, 0, 1, 1}};
+  CHECK(list(X) == brute_force(X));
+}
+
+TEST_CASE("enumerate: zero, repeated and opposite rows") {
+  const Matrix X = test::gaussian(5, 3, 1);
+  Matrix Y(9, 3);
+  Y << Matrix::Zero(1, 3), X, -4.0 * X.row(0), 0.5 * X.row(2), Matrix::Zero(1, 3);
+  Patterns expected = list(X);
+  for (std::string& p : expected) p = "0" + p + (p[0] == '1' ? "0" : "1") + p[2] + "0";
+  CHECK(list(Y) == expected);
+  CHECK(list(Matrix::Zero(3, 2)) == Patterns{"000"});
+  CHECK(list(Matrix::Constant(1, 1, 3.0)) == Patterns{"0", "1"});
+  CHECK(list(Matrix{{1.0, 2.0}, {-2.0, -4.0}, {0.5, 1.0}}) == Patterns{"010", "101"});
+
+  const ArrangementShape shape = arrangement_shape(Y, 10);
+  CHECK(shape.rank == 3);
+  CHECK(shape.n_distinct == 5);
+  CHECK(arrangement_shape(Y, 2).rank == 2);
+}
+
+TEST_CASE("enumerate: lengths of rows and orders of rows and columns do not matter") {
+  const Matrix X = test::integers(9, 4, 2, 4);
+  const Patterns patterns = list(X);
+  const Vector lengths{{1.0, 0x1p900, 0x1p-1074, 2.0, 0x1p-60, 8.0, 0x1p1000, 0.5, 0x1p-1000}};
+  CHECK(list(lengths.asDiagonal() * X) == patterns);
+  CHECK(list(X.rowwise().reverse()) == patterns);
+  Patterns reversed = list(X.colwise().reverse());
+  for (std::string& pattern : reversed) std::reverse(pattern.begin(), pattern.end());
+  std::sort(reversed.begin(), reversed.end());
+  CHECK(reversed == patterns);
+}
+
+TEST_CASE("enumerate: counts alone go further, and give up in time") {
+  const Matrix X = test::gaussian(40, 5, 1);
+  CHECK(count_cells(X, 1e3, threads(1)) == std::to_string(zaslavsky(40, 5)));
+  CHECK(count_cells(test::gaussian(100, 12, 1), 0.01, threads(1)) == std::nullopt);
+  CHECK(count_cells(test::braid(2), kForever, threads(1)) == "6");
+}
+
+TEST_CASE("enumerate: interrupted by the poll, soon") {
+  using Clock = std::chrono::steady_clock;
+  const Matrix X = test::gaussian(60, 6, 1);
+  for (const int n_threads : {1, 2}) {
+    CAPTURE(n_threads);
+    const Execution stopped{n_threads, [] { return true; }};
+    const Clock::time_point start = Clock::now();
+    CHECK_THROWS_AS(enumerate_cells(X, stopped), Interrupted);
+    CHECK_THROWS_AS(count_cells(X, 1e3, stopped), Interrupted);
+    CHECK_THROWS_AS(locate_cells(X, test::gaussian(300000, 6, 2), stopped), Interrupted);
+    CHECK(std::chrono::duration<double>(Clock::now() - start).count() < 3.0);
+  }
+}
+
+TEST_CASE("sample: located cells are in the list") {
+  const Matrix X = test::gaussian(12, 3, 5);
+  const Patterns patterns = list(X);
+  const Matrix points = test::gaussian(20000, 3, 6);
+  const LocatedCells located = locate_cells(X, points, threads(2));
+  CHECK(located.cells.bits == locate_cells(X, points, threads(1)).cells.bits);
+  CHECK(std::count(located.interior.begin(), located.interior.end(), 1) == points.rows());
+  Cells distinct = located.cells;
+  sort_unique(distinct);
+  const Patterns seen = to_strings(distinct);
+  CHECK(std::includes(patterns.begin(), patterns.end(), seen.begin(), seen.end()));
+}
+
+TEST_CASE("sample: points on hyperplanes are flagged") {
+  Matrix X = test::integers(8, 3, 2, 1);
+  X.row(5).setZero();
+  const Matrix points = test::integers(200, 3, 3, 2);
+  const Matrix products = points * X.transpose();
+  const LocatedCells located = locate_cells(X, points, threads(1));
+  for (Index i = 0; i < points.rows(); ++i) {
+    bool interior = true;
+    for (Index k = 0; k < X.rows(); ++k) {
+      CHECK(get_bit(located.cells.pattern(i), k) == (products(i, k) > 0.0));
+      interior = interior && (products(i, k) != 0.0 || X.row(k).isZero(0));
+    }
+    CHECK((located.interior[i] != 0) == interior);
+  }
+}
+
+TEST_CASE("sample: signs beyond the reach of doubles") {
+  const Matrix X{{1.0, -1.0}, {1e-200, 0.0}, {1e300, -1e300}, {0.0, -1e-320}};
+  const Matrix points{{1.0 + kUlp, 1.0}, {1e300, 1e300}, {1e-200, -1e-200}};
+  const LocatedCells located = locate_cells(X, points, threads(1));
+  CHECK(to_strings(located.cells) == Patterns{"1110", "0100", "1111"});
+  CHECK(located.interior == std::vector<char>{1, 0, 1});
+}
+
+TEST_CASE("witness: strictly inside and widest") {
+  Matrix X = test::braid(3);
+  X.row(4) = -2.0 * X.row(0);
+  X.row(5).setZero();
+  for (const Matrix& rows : {X, test::threshold(2), test::gaussian(14, 4, 1)}) {
+    const Cells cells = enumerate_cells(rows, threads(1));
+    const Matrix witnesses = find_witnesses(rows, cells, threads(2));
+    const LocatedCells located = locate_cells(rows, witnesses, threads(1));
+    CHECK(located.cells.bits == cells.bits);
+    CHECK(std::count(located.interior.begin(), located.interior.end(), 1) == cells.size());
+    const Matrix unit = rows.rowwise().normalized();
+    const auto margin = [&](Index i, const Vector& u) {
+      double smallest = kForever;
+      for (Index k = 0; k < rows.rows(); ++k) {
+        const double side = get_bit(cells.pattern(i), k) ? 1.0 : -1.0;
+        if (!rows.row(k).isZero(0)) smallest = std::min(smallest, side * unit.row(k).dot(u));
+      }
+      return smallest / u.norm();
+    };
+    for (Index i = 0; i < cells.size(); ++i) {
+      const Vector witness = witnesses.row(i);
+      CHECK(witness.norm() == doctest::Approx(1.0));
+      for (const double radius : {1e-3, 0.03, 0.3}) {
+        const Vector other = witness + radius * test::gaussian(rows.cols(), 1, i).col(0);
+        CHECK(margin(i, other) <= margin(i, witness) + 1e-12);
+      }
+    }
+  }
+}
+
+TEST_CASE("witness: an empty cell has none") {
+  Cells cells;
+  cells.n_hyperplanes = 3;
+  cells.bits = {0b111, 0b011};
+  const Matrix X{{1.0, 0.0}, {0.0, 1.0}, {-1.0, -1.0}};
+  const Matrix witnesses = find_witnesses(X, cells, threads(1));
+  CHECK(witnesses.row(0).isZero(0));
+  CHECK_FALSE(witnesses.row(1).isZero(0));
+}
+
+}  // namespace
+}  // namespace cvxnn

@@ -1,0 +1,80 @@
+// The losses: derivatives, conjugates and the best scale of a dual vector.
+#include "cvxnn/loss.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "data.hpp"
+
+namespace cvxnn {
+namespace {
+
+TEST_CASE("loss: gradient and curvature are derivatives") {
+  const Index n = 6;
+  const double h = 1e-5;
+  for (const std::string name : {"squared", "logistic"}) {
+    const auto loss = test::random_loss(name, n, 3);
+    const Vector f = 2.0 * test::gaussian(n, 1, 9);
+    const Vector gradient = loss->gradient(f);
+    const Vector curvature = loss->curvature(f);
+    for (Index k = 0; k < n; ++k) {
+      const Vector up = f + h * Vector::Unit(n, k);
+      const Vector down = f - h * Vector::Unit(n, k);
+      CHECK(gradient(k) ==
+            doctest::Approx((loss->value(up) - loss->value(down)) / (2 * h)).epsilon(1e-8));
+      CHECK(
+          curvature(k) ==
+          doctest::Approx((loss->gradient(up) - loss->gradient(down))(k) / (2 * h)).epsilon(1e-8));
+      CHECK(curvature(k) <= loss->max_curvature() * loss->weights()(k));
+    }
+    const Vector far = 1e4 * f;
+    CHECK(std::isfinite(loss->value(far)));
+    CHECK(loss->gradient(far).allFinite());
+    CHECK(loss->curvature(far).allFinite());
+  }
+  CHECK_THROWS_AS(make_loss("hinge", Vector::Ones(1), Vector::Ones(1)), std::invalid_argument);
+}
+
+TEST_CASE("loss: the dual value is minus the conjugate") {
+  for (const std::string name : {"squared", "logistic"}) {
+    const auto loss = test::random_loss(name, 6, 4);
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+      const Vector f = 3.0 * test::gaussian(6, 1, seed);
+      const Vector v = loss->gradient(f);
+      const double dual = loss->dual_value(v);
+      CHECK(dual == doctest::Approx(loss->value(f) - f.dot(v)).epsilon(1e-12));
+      const Vector other = f + test::gaussian(6, 1, seed + 100).col(0);
+      CHECK(dual <= loss->value(other) - other.dot(v));
+    }
+  }
+  const auto loss = make_loss("logistic", Vector::Ones(2), Vector::Ones(2));
+  CHECK(loss->dual_value(Vector{{-0.5, 0.1}}) == -std::numeric_limits<double>::infinity());
+  CHECK(loss->dual_value(Vector{{-0.5, -1.1}}) == -std::numeric_limits<double>::infinity());
+  CHECK(loss->dual_value(Vector{{0.0, -1.0}}) == 0.0);
+}
+
+TEST_CASE("loss: no scale of the dual vector is better than the best") {
+  for (const std::string name : {"squared", "logistic"}) {
+    const auto loss = test::random_loss(name, 6, 5);
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      const Vector v = loss->gradient(3.0 * test::gaussian(6, 1, seed));
+      for (const double limit : {1e-3, 0.5, 1.0, 4.0}) {
+        const double scale = loss->best_scale(v, limit);
+        REQUIRE(scale >= 0.0);
+        REQUIRE(scale <= limit);
+        const double best = loss->dual_value(scale * v);
+        for (int i = 0; i <= 200; ++i) {
+          CHECK(loss->dual_value(limit * i / 200.0 * v) <= best + 1e-13 * std::abs(best));
+        }
+      }
+    }
+    CHECK(loss->best_scale(Vector::Zero(6), 1.0) == 0.0);
+  }
+}
+
+}  // namespace
+}  // namespace cvxnn
