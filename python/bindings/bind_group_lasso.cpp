@@ -1,4 +1,6 @@
 // The group lasso over masked blocks, and its pricing.
+#include <optional>
+
 #include "convert.hpp"
 #include "cvxnn/group_lasso.hpp"
 
@@ -70,7 +72,7 @@ void bind_group_lasso(py::module_& m) {
       [](const MatrixView& X, const PackedView& packed, const VectorView& y,
          const VectorView& sample_weight, const std::string& loss_name, double beta, bool cones,
          double tol, int max_rounds, double max_seconds, int n_threads,
-         const std::function<void(py::dict)>& on_round) {
+         const std::optional<std::function<void(py::dict)>>& on_round) {
         const Problem problem(X, packed, beta, cones);
         const auto loss = make_loss(loss_name, y, sample_weight);
         SolverOptions options;
@@ -80,7 +82,7 @@ void bind_group_lasso(py::module_& m) {
         if (on_round) {
           options.on_round = [&](const Progress& progress) {
             const py::gil_scoped_acquire gil;
-            on_round(to_dict(progress));
+            (*on_round)(to_dict(progress));
           };
         }
         const Solution solution = without_gil([&] {

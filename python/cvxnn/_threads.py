@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 __all__ = ["thread_count"]
 
@@ -18,7 +19,8 @@ def thread_count(n_jobs: Any) -> int:
     available = _available()
     if n_jobs is None:
         return available
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0:
+    is_integer = isinstance(n_jobs, (int, np.integer)) and not isinstance(n_jobs, bool)
+    if not is_integer or n_jobs == 0:
         raise ValueError(f"n_jobs must be None or a non-zero integer, got {n_jobs!r}")
     if n_jobs > 0:
         return int(n_jobs)

@@ -1,7 +1,7 @@
 """Cells of central hyperplane arrangements and their activation patterns.
 
-The rows of X are the normals of hyperplanes ``{u : x_k . u = 0}``. They cut the space of first-layer
-weights into *cells*, on each of which every sample is either active or inactive for a ReLU neuron.
+The rows of X are the normals of hyperplanes ``{u : x_k . u = 0}``. They cut the space of
+first-layer weights into *cells*, on each of which every sample is either active or inactive for a ReLU neuron.
 """
 
 from __future__ import annotations
@@ -207,7 +207,9 @@ def count_cells(X: ArrayLike) -> int:
     >>> count_cells(np.eye(3))
     8
     """
-    return int(core.count_cells(as_normals(X), np.inf))
+    count = core.count_cells(as_normals(X), np.inf)
+    assert count is not None  # only a time limit makes it None
+    return int(count)
 
 
 def sample_cells(
@@ -308,13 +310,13 @@ def refuse_more_cells(normals: NDArray[np.float64], max_cells: int) -> None:
             if int(exact) <= max_cells:
                 return
             raise TooManyCells(
-                f"the arrangement of X has {int(exact):,} cells, more than the {max_cells:,} allowed"
+                f"the arrangement of X has {int(exact):,} cells, {max_cells:,} are allowed"
             )
     if rank == _RANK_CAP:
         bound = zaslavsky_bound(n_distinct, min(normals.shape))
     raise TooManyCells(
-        f"the arrangement of X has too many cells: Zaslavsky's upper bound is {approximate(bound)}, "
-        f"{max_cells:,} are allowed"
+        "the arrangement of X has too many cells: Zaslavsky's upper bound is "
+        f"{approximate(bound)}, {max_cells:,} are allowed"
     )
 
 

@@ -169,7 +169,7 @@ def test_too_many_cells_bounded(estimator):
 def test_inputs_of_predict(estimator):
     X, y = good_data()
     model = estimator(n_jobs=1).fit(X, y)
-    with pytest.raises(ValueError, match="X has 3 features, but .* is expecting 2 features"):
+    with pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 2 features"):
         model.predict(np.ones((4, 3)))
     with pytest.raises(ValueError, match="Input X contains NaN"):
         model.predict(np.full((4, 2), np.nan))

@@ -69,8 +69,8 @@ class Certificate:
         """Prove the lower bound again, from the dual vector and the data alone.
 
         Weak duality (Pilanci and Ergen, arXiv 2002.10553, eq. 8): a vector v with
-        ``|v . (X u)_+| <= beta`` for every u of unit norm bounds the objective of every network from
-        below by ``-L*(v)``.
+        ``|v . (X u)_+| <= beta`` for every u of unit norm bounds the objective of every network
+        from below by ``-L*(v)``.
 
         Parameters
         ----------

@@ -115,7 +115,7 @@ def certify(
 
 
 def _with_own_patterns(problem: TrainingProblem, network: Network, n_threads: int) -> Cells:
-    """Sampled cells and those of the network's neurons."""
+    """Return sampled cells and those of the network's neurons."""
     weights = network.hidden_weights
     if problem.bias == "regularized":
         weights = np.column_stack([weights, network.hidden_bias])

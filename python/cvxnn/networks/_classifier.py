@@ -16,11 +16,11 @@ from cvxnn.networks._base import ConvexEstimator
 __all__ = ["ReLUClassifier"]
 
 
-class ReLUClassifier(ClassifierMixin, ConvexEstimator):  # type: ignore[misc]
+class ReLUClassifier(ClassifierMixin, ConvexEstimator):
     """Two-layer ReLU network for binary classification, trained to global optimality.
 
-    Minimises ``sum_k log(1 + exp(-y_k f(x_k))) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` with y_k = -1
-    for the first and 1 for the second class, over networks f of any width (Pilanci and Ergen,
+    Minimises ``sum_k log(1 + exp(-y_k f(x_k))) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` with y_k =
+    -1 for the first and 1 for the second class, over networks f of any width (Pilanci and Ergen,
     arXiv 2002.10553).
 
     Parameters

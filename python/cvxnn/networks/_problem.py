@@ -142,8 +142,8 @@ def solve_program(
     """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9).
 
     X and y are scaled by powers of two first, which changes nothing but keeps squares of very large
-    or small numbers in range: with X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u has the
-    penalty beta' = 2^(-a - b) beta and the objective 2^(2b) times smaller. (Losses that are not
+    or small numbers in range: with X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u has
+    the penalty beta' = 2^(-a - b) beta and the objective 2^(2b) times smaller. (Losses that are not
     quadratic have b = 0.)
     """
     design, a = problem.scaled_design()
@@ -229,7 +229,7 @@ def positive_number(name: str, value: Any) -> float:
 
 
 def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return one sample of each distinct (x, y) of positive weight, and the group of each sample."""
+    """Return a sample of each distinct (x, y) of positive weight, and the group of each sample."""
     used = np.flatnonzero(weight > 0.0)
     order = used[np.lexsort((y[used], *X[used].T[::-1]))]
     ahead, behind = order[1:], order[:-1]
@@ -241,5 +241,5 @@ def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp],
 
 
 def _exponent(values: Array) -> int:
-    """The e with largest magnitude in [2^(e-1), 2^e), 0 for zeros."""
+    """Return the e with largest magnitude in [2^(e-1), 2^e), 0 for zeros."""
     return int(np.frexp(np.abs(values).max())[1])

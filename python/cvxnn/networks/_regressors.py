@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from cvxnn.networks._base import ConvexEstimator
 __all__ = ["GatedReLURegressor", "ReLURegressor"]
 
 
-class _SquaredLossRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[misc]
+class _SquaredLossRegressor(RegressorMixin, ConvexEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
 
@@ -60,8 +60,8 @@ class _SquaredLossRegressor(RegressorMixin, ConvexEstimator):  # type: ignore[mi
 class ReLURegressor(_SquaredLossRegressor):
     """Two-layer ReLU network for regression, trained to global optimality.
 
-    Minimises ``sum_k (f(x_k) - y_k)^2 / 2 + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` over networks f of
-    any width, through the convex program of Pilanci and Ergen (arXiv 2002.10553, Theorem 1).
+    Minimises ``sum_k (f(x_k) - y_k)^2 / 2 + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` over networks f
+    of any width, through the convex program of Pilanci and Ergen (arXiv 2002.10553, Theorem 1).
 
     Parameters
     ----------
@@ -116,9 +116,9 @@ class ReLURegressor(_SquaredLossRegressor):
 class GatedReLURegressor(_SquaredLossRegressor):
     """Gated ReLU network for regression: fixed gates, no cone constraints.
 
-    Minimises ``||sum_i D_i X t_i - y||^2 / 2 + beta * sum_i ||t_i||`` where D_i holds the pattern of
-    gate i (Mishkin, Sahiner and Pilanci, arXiv 2202.01331). Its optimum is never above that of the
-    ReLU network with the same patterns.
+    Minimises ``||sum_i D_i X t_i - y||^2 / 2 + beta * sum_i ||t_i||`` where D_i holds the pattern
+    of gate i (Mishkin, Sahiner and Pilanci, arXiv 2202.01331). Its optimum is never above that of
+    the ReLU network with the same patterns.
 
     Parameters
     ----------

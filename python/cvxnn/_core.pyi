@@ -1,0 +1,101 @@
+"""
+Private C++ core of cvxnn; its arguments are not checked beyond types and shapes.
+"""
+
+from __future__ import annotations
+import collections.abc
+import numpy
+import numpy.typing
+import typing
+
+__all__: list[str] = [
+    "arrangement_shape",
+    "count_cells",
+    "enumerate_cells",
+    "find_witnesses",
+    "locate_cells",
+    "max_support",
+    "project_onto_cell",
+    "solve_group_lasso",
+]
+
+def arrangement_shape(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    rank_cap: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[int, int]:
+    """
+    (min(rank, rank_cap), number of distinct hyperplanes), both exact.
+    """
+
+def count_cells(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+) -> str | None:
+    """
+    The exact number of cells in decimal, or None if it takes longer.
+    """
+
+def enumerate_cells(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    All cells, packed, in canonical order.
+    """
+
+def find_witnesses(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    packed: numpy.typing.NDArray[numpy.uint64],
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]"]:
+    """
+    (P, d) unit vectors in the widest direction of each cell, zero where there is none.
+    """
+
+def locate_cells(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    points: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.uint64], numpy.typing.NDArray[numpy.bool]]:
+    """
+    (packed patterns of the points, whether each lies strictly inside its cell), exact.
+    """
+
+def max_support(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    packed: numpy.typing.NDArray[numpy.uint64],
+    v: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    threshold: typing.SupportsFloat | typing.SupportsIndex,
+    cones: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> float:
+    """
+    Upper bound on max |v . (X u)_+| over ||u|| <= 1 in the given cells, or threshold if that is larger.
+    """
+
+def project_onto_cell(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    packed: numpy.typing.NDArray[numpy.uint64],
+    z: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+) -> tuple[typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"], list[int], bool]:
+    """
+    (projection of z onto the closure of the first cell, rows that hold with equality, done).
+    """
+
+def solve_group_lasso(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    packed: numpy.typing.NDArray[numpy.uint64],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    loss: str,
+    beta: typing.SupportsFloat | typing.SupportsIndex,
+    cones: bool,
+    tol: typing.SupportsFloat | typing.SupportsIndex,
+    max_rounds: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    on_round: collections.abc.Callable[[dict], None] | None = None,
+) -> dict:
+    """
+    Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.
+    """
