@@ -1,7 +1,8 @@
 """Cells of central hyperplane arrangements and their activation patterns.
 
 The rows of X are the normals of hyperplanes ``{u : x_k . u = 0}``. They cut the space of
-first-layer weights into *cells*, on each of which every sample is either active or inactive for a ReLU neuron.
+first-layer weights into *cells*, on each of which every sample is either active or inactive for a
+ReLU neuron.
 """
 
 from __future__ import annotations
