@@ -96,7 +96,7 @@ def integer_cells(X):
     return (np.unique(codes)[:, None] >> np.arange(len(X))[::-1] & 1).astype(np.bool_)
 
 
-def reference_optimum(X, patterns, y, beta, *, loss="squared", cones=True, accuracy=1e-9):
+def reference_optimum(X, patterns, y, beta, *, loss="squared", cones=True):
     """Optimum of the convex program over the given dense patterns, by cvxpy and Clarabel."""
     import cvxpy as cp
 
@@ -113,7 +113,7 @@ def reference_optimum(X, patterns, y, beta, *, loss="squared", cones=True, accur
     signs = 2.0 * active - 1.0
     constraints = [cp.multiply(signs, X @ part) >= 0.0 for part in (plus, minus) if cones]
     program = cp.Problem(cp.Minimize(value + beta * penalty), constraints)
-    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=accuracy, tol_feas=accuracy)
+    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-12, tol_gap_rel=1e-9, tol_feas=1e-9)
     assert program.status == cp.OPTIMAL
     return program.value
 
@@ -138,7 +138,7 @@ def lbfgs_network(X, y, *, beta, loss="squared", bias="regularized", n_neurons=2
         return value, gradient + beta * parameters
 
     start = np.random.default_rng(seed).standard_normal(n_neurons * (d + 1)) / np.sqrt(d)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxfun": 1000})
     weights = found.x[: n_neurons * d].reshape(n_neurons, d)
     hidden_bias = weights[:, -1] if bias == "regularized" else np.zeros(n_neurons)
     hidden_weights = weights[:, :-1] if bias == "regularized" else weights

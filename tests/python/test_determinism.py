@@ -16,7 +16,7 @@ every_estimator = pytest.mark.parametrize(
 )
 # large enough for threads to be used: cells are priced and enumerated in parallel
 every_problem = pytest.mark.parametrize(
-    "n, d, patterns", [(30, 2, "exact"), (100, 6, 200), (150, 20, 150)]
+    "n, d, patterns", [(30, 2, "exact"), (100, 6, 200), (120, 15, 100)]
 )
 
 

@@ -13,13 +13,15 @@ SCRIPT = """
 import time
 import numpy as np
 from cvxnn import ReLURegressor, certify
-from cvxnn.arrangements import count_cells, enumerate_cells, sample_cells
+from cvxnn.arrangements import count_cells, enumerate_cells, find_witnesses, sample_cells
 random = np.random.default_rng(0)
 def data(n, d):
     return random.standard_normal((n, d)), random.standard_normal(n)
 def again():
     return ReLURegressor(0.1, n_jobs=2).fit(*data(10, 2)).status_
 again()
+X, y = data({n}, {d})
+cells = enumerate_cells(X, n_jobs=2) if {n} == 140 else None
 print("started", flush=True)
 try:
     {call}
@@ -28,21 +30,23 @@ except KeyboardInterrupt:
     print(again(), flush=True)
 """
 
+# name: n, d, call
 CALLS = {
-    "fit": "ReLURegressor(1e-4, patterns=3000, tol=1e-12, n_jobs=2).fit(*data(600, 20))",
-    "fit over every cell": "ReLURegressor(1e-3, tol=1e-12, n_jobs=2).fit(*data(80, 3))",
-    "enumerate_cells": "enumerate_cells(data(120, 5)[0], n_jobs=2)",
-    "one thread": "enumerate_cells(data(120, 5)[0], n_jobs=1)",
-    "witnesses": "enumerate_cells(data(60, 4)[0], witnesses=True, n_jobs=1)",
-    "count_cells": "count_cells(data(80, 12)[0])",
-    "sample_cells": "sample_cells(data(2000, 50)[0], 500_000)",
+    "fit": (600, 20, "ReLURegressor(1e-4, patterns=3000, tol=1e-12, n_jobs=2).fit(X, y)"),
+    "fit over every cell": (80, 3, "ReLURegressor(1e-3, tol=1e-12, n_jobs=2).fit(X, y)"),
+    "enumerate_cells": (120, 5, "enumerate_cells(X, n_jobs=2)"),
+    "one thread": (120, 5, "enumerate_cells(X, n_jobs=1)"),
+    "witnesses": (140, 4, "find_witnesses(np.asfortranarray(X), cells, 1)"),
+    "count_cells": (80, 12, "count_cells(X)"),
+    "sample_cells": (2000, 50, "sample_cells(X, 500_000)"),
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
 def test_keyboard_interrupt(name):
+    n, d, call = CALLS[name]
     with subprocess.Popen(
-        [sys.executable, "-c", SCRIPT.format(call=CALLS[name])],
+        [sys.executable, "-c", SCRIPT.format(n=n, d=d, call=call)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

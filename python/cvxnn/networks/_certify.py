@@ -87,6 +87,8 @@ def certify(
         X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
+    if max_time is not None:
+        max_time = positive_number("max_time", max_time)
     objective = network.objective(
         X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
     )

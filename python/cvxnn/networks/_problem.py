@@ -76,7 +76,9 @@ class TrainingProblem:
             raise ValueError(f"bias must be one of {', '.join(map(repr, _BIASES))}, got {bias!r}")
         beta = positive_number("beta", beta)
         X = as_normals(X)
-        y = np.asarray(y, dtype=np.float64).reshape(-1)
+        y = np.asarray(y, dtype=np.float64)
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
         for name, values in (("y", y), ("sample_weight", weight)):
             if values.shape != (len(X),):
@@ -87,7 +89,9 @@ class TrainingProblem:
             raise ValueError("sample_weight must be non-negative and not all zero")
         if loss == "logistic" and not np.isin(y[weight > 0.0], (-1.0, 1.0)).all():
             raise ValueError("y must hold -1 and 1 for the logistic loss")
-        if loss_named(loss).quadratic and not np.isfinite(np.sum(weight * y**2)):
+        with np.errstate(over="ignore"):
+            overflows = loss_named(loss).quadratic and not np.isfinite(np.sum(weight * y**2))
+        if overflows:
             raise ValueError("y is too large: its sum of squares overflows double precision")
         samples, row_of_sample = _merge_samples(X, y, weight)
         used = row_of_sample >= 0
