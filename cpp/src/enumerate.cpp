@@ -4,7 +4,9 @@
 // visited once, through its lexicographically first basis.
 #include "cvxnn/enumerate.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <unordered_set>
 
 #include "merged_rows.hpp"
@@ -68,7 +70,8 @@ class PlaneSigns {
  public:
   explicit PlaneSigns(const Rows& rows) : rows_(rows), approximate_(rows.size(), 2) {
     for (std::size_t k = 0; k < rows.size(); ++k) {
-      for (int j = 0; j < 2; ++j) approximate_(k, j) = rows[k][j].convert_to<double>();
+      const Index exponent = std::max(bit_length(rows[k][0]), bit_length(rows[k][1]));
+      for (int j = 0; j < 2; ++j) approximate_(k, j) = scaled(rows[k][j], exponent);
     }
   }
 
@@ -84,6 +87,24 @@ class PlaneSigns {
   }
 
  private:
+  static Index bit_length(const Integer& value) {
+    return value == 0 ? 0 : static_cast<Index>(msb(abs(value))) + 1;
+  }
+
+  // value / 2^exponent, or NaN (which decides nothing) where products of such could underflow.
+  static double scaled(const Integer& value, Index exponent) {
+    constexpr Index kDigits = 64;
+    constexpr Index kSmallest = 400;
+    const Index length = bit_length(value);
+    if (length == 0) return 0.0;
+    if (exponent - length > kSmallest) return std::numeric_limits<double>::quiet_NaN();
+    const Index dropped = std::max<Index>(length - kDigits, 0);
+    const Integer leading = abs(value) >> static_cast<unsigned>(dropped);
+    const double magnitude =
+        std::ldexp(leading.convert_to<double>(), static_cast<int>(dropped - exponent));
+    return value < 0 ? -magnitude : magnitude;
+  }
+
   const Rows& rows_;
   Eigen::Matrix<double, Eigen::Dynamic, 2> approximate_;
 };

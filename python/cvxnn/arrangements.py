@@ -330,7 +330,11 @@ def find_witnesses(
     normals: NDArray[np.float64], cells: Cells, n_threads: int
 ) -> NDArray[np.float64]:
     """Return a point strictly inside each cell, checked exactly; ValueError where there is none."""
-    points = np.asfortranarray(core.find_witnesses(normals, cells.packed, n_threads))
+    # powers of two bring all columns to one scale and change no cell
+    _, exponents = np.frexp(np.max(np.abs(normals), axis=0, initial=0.0))
+    balanced = np.asfortranarray(np.ldexp(normals, -exponents))
+    points = core.find_witnesses(balanced, cells.packed, n_threads)
+    points = np.asfortranarray(np.ldexp(points, exponents.min() - exponents))
     packed, interior = core.locate_cells(normals, points, n_threads)
     good = interior & (packed == cells.packed).all(axis=1)
     if not good.all():

@@ -91,7 +91,6 @@ def test_gated_predict_and_objective(gated):
     assert found == pytest.approx(0.5 + 0.05 * decay, rel=1e-15)
 
 
-@pytest.mark.skip(reason="known defect: see the open issue")
 @pytest.mark.parametrize(
     "change, message",
     [
@@ -130,7 +129,6 @@ def test_bad_gates():
         GatedNetwork([[np.nan, 0.0], [0.0, 0.0]], BIAS, WEIGHTS, BIAS, OUTPUTS)
 
 
-@pytest.mark.skip(reason="known defect: see the open issue")
 def test_bad_inputs(network):
     for wrong in (np.ones(2), np.ones((2, 3)), np.ones((1, 2, 2))):
         with pytest.raises(ValueError, match=r"X must have shape \(n, 2\), got"):
@@ -157,7 +155,6 @@ def test_immutable_and_independent_of_its_arguments():
             array[0] = 1.0
 
 
-@pytest.mark.skip(reason="known defect: see the open issue")
 def test_pickle(network, gated):
     for value in (network, gated):
         copy = pickle.loads(pickle.dumps(value))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.networks._losses import loss_named
 
 __all__ = ["GatedNetwork", "Network"]
+
+BIASES = ("regularized", "none")
 
 Array = NDArray[np.float64]
 
@@ -46,14 +49,17 @@ class Network:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
-        _check_layers(self, self.n_neurons)
+        _check_layers(self)
         if self.activation != "relu":
             raise ValueError(f"activation must be 'relu', got {self.activation!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt(self)
 
     @property
     def n_neurons(self) -> int:
         """The number m of hidden neurons."""
-        return len(np.asarray(self.hidden_bias))
+        return len(self.hidden_bias)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
@@ -96,13 +102,15 @@ class Network:
         -------
         float
         """
+        if bias not in BIASES:
+            raise ValueError(f"bias must be one of {', '.join(map(repr, BIASES))}, got {bias!r}")
         if bias == "none" and np.any(self.hidden_bias):
             raise ValueError("bias='none', but the network has hidden biases")
         if np.any(self.output_bias):
             raise ValueError("the network has an output bias, which no objective here has")
         decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
         decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
-        return _loss_of(self, X, y, loss, sample_weight) + 0.5 * beta * float(decay)
+        return _loss_of(self, X, y, loss, sample_weight) + _decay_of(beta, decay)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +141,10 @@ class GatedNetwork:
     output_weights: Array
 
     def __post_init__(self) -> None:
-        _check_layers(self, len(np.asarray(self.hidden_bias)))
+        _check_layers(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt(self)
 
     @property
     def n_neurons(self) -> int:
@@ -177,13 +188,14 @@ class GatedNetwork:
         """
         decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
         decay += np.sum(self.output_weights**2)
-        return _loss_of(self, X, y, loss, sample_weight) + 0.5 * beta * float(decay)
+        return _loss_of(self, X, y, loss, sample_weight) + _decay_of(beta, decay)
 
 
-def _check_layers(network: Network | GatedNetwork, m: int) -> None:
-    """Convert every array field to float64 and check the shapes against each other."""
-    d = np.asarray(network.hidden_weights).reshape(m, -1).shape[1] if m else None
-    n_outputs = np.asarray(network.output_weights).reshape(m, -1).shape[1] if m else None
+def _check_layers(network: Network | GatedNetwork) -> None:
+    """Convert every array field to float64 and check the shapes against those of the weights."""
+    (m,) = _shape_of("hidden_bias", network.hidden_bias, ndim=1)
+    _, d = _shape_of("hidden_weights", network.hidden_weights, ndim=2)
+    _, n_outputs = _shape_of("output_weights", network.output_weights, ndim=2)
     expected = {
         "gates": (m, d),
         "gate_bias": (m,),
@@ -196,15 +208,24 @@ def _check_layers(network: Network | GatedNetwork, m: int) -> None:
         if not hasattr(network, name):
             continue
         array = np.array(getattr(network, name), dtype=np.float64)
-        fits = array.ndim == len(shape) and all(
-            want is None or want == got for want, got in zip(shape, array.shape, strict=True)
-        )
-        if not fits:
+        if array.shape != shape:
             raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds NaN or infinity")
         array.setflags(write=False)
         object.__setattr__(network, name, array)
+
+
+def _shape_of(name: str, values: ArrayLike, ndim: int) -> tuple[int, ...]:
+    shape = np.shape(values)
+    if len(shape) != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {shape}")
+    return shape
+
+
+def _rebuilt(value: Network | GatedNetwork) -> tuple[Any, ...]:
+    """Pickle by the constructor, which makes the arrays read-only again."""
+    return type(value), tuple(getattr(value, field.name) for field in fields(value))
 
 
 def _as_inputs(X: ArrayLike, weights: Array) -> Array:
@@ -226,8 +247,23 @@ def _loss_of(
     sample_weight: ArrayLike | None,
 ) -> float:
     outputs = network.predict(X)
-    y = np.asarray(y, dtype=np.float64).reshape(-1)
-    if len(y) != len(outputs):
-        raise ValueError(f"y has {len(y)} samples, X has {len(outputs)}")
+    y = np.asarray(y, dtype=np.float64)
+    if y.shape == (len(y), 1):
+        y = y[:, 0]
+    _check_like_outputs("y", y, outputs)
     weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    _check_like_outputs("sample_weight", weight, outputs)
     return loss_named(loss).value(outputs, y, weight)
+
+
+def _check_like_outputs(name: str, values: Array, outputs: Array) -> None:
+    if len(values) != len(outputs):
+        raise ValueError(f"{name} has {len(values)} samples, X has {len(outputs)}")
+    if values.shape != outputs.shape:
+        raise ValueError(f"{name} must have shape {outputs.shape}, got {values.shape}")
+
+
+def _decay_of(beta: float, squares: float) -> float:
+    if not (beta >= 0.0 and np.isfinite(beta)):
+        raise ValueError(f"beta must be a finite number >= 0, got {beta!r}")
+    return 0.5 * beta * float(squares)

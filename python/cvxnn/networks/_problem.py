@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells, as_normals
 from cvxnn.networks._losses import loss_named
+from cvxnn.networks._network import BIASES
 
 __all__ = [
     "ConvexSolution",
@@ -26,7 +27,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_BIASES = ("regularized", "none")
 _MAX_ROUNDS = 1000
 
 
@@ -72,8 +72,8 @@ class TrainingProblem:
     ) -> TrainingProblem:
         """Check the arguments, each error naming the one at fault."""
         loss_named(loss)
-        if bias not in _BIASES:
-            raise ValueError(f"bias must be one of {', '.join(map(repr, _BIASES))}, got {bias!r}")
+        if bias not in BIASES:
+            raise ValueError(f"bias must be one of {', '.join(map(repr, BIASES))}, got {bias!r}")
         beta = positive_number("beta", beta)
         X = as_normals(X)
         y = np.asarray(y, dtype=np.float64)
