@@ -18,7 +18,7 @@ void enumerate(benchmark::State& state) {
   const Matrix X = Matrix::Random(state.range(0), state.range(1));
   const cvxnn::Execution execution{static_cast<int>(state.range(2)), {}};
   Index n_cells = 0;
-  for (auto _ : state) n_cells = cvxnn::enumerate_cells(X, execution).size();
+  for (auto _ : state) n_cells = cvxnn::enumerate_cells(cvxnn::Arrangement(X), execution).size();
   state.counters["cells"] = static_cast<double>(n_cells);
   state.counters["per_cell"] = per_cell(n_cells);
 }
@@ -33,7 +33,7 @@ BENCHMARK(enumerate)
 
 void count(benchmark::State& state) {
   const Matrix X = Matrix::Random(state.range(0), state.range(1));
-  for (auto _ : state) benchmark::DoNotOptimize(cvxnn::count_cells(X, 1e3, {}));
+  for (auto _ : state) benchmark::DoNotOptimize(cvxnn::count_cells(cvxnn::Arrangement(X), 1e3, {}));
 }
 BENCHMARK(count)
     ->ArgNames({"n", "r"})

@@ -9,7 +9,7 @@
 #include <limits>
 #include <unordered_set>
 
-#include "merged_rows.hpp"
+#include "normal_form.hpp"
 
 namespace cvxnn {
 namespace {
@@ -195,7 +195,7 @@ class FlatWalk {
     }
     Rows subset;
     for (const Index k : through) subset.push_back(rows_[k]);
-    subset = exact::select_columns(subset, exact::independent_columns(subset, rank));
+    subset = exact::select_columns(subset, exact::independent_columns(subset));
     for (Pattern local : list_cells(subset, {1, {}})) {
       add(local.data());
       complement(local, n_through);
@@ -272,50 +272,37 @@ class Counter {
   const double max_seconds_;
 };
 
-Rows essential(const MergedRows& merged) {
-  const Index n_columns = static_cast<Index>(merged.directions.front().size());
-  return exact::select_columns(merged.directions,
-                               exact::independent_columns(merged.directions, n_columns));
-}
-
 }  // namespace
 
-ArrangementShape arrangement_shape(const ConstMatrixRef& X, Index rank_cap) {
-  ArrangementShape shape;
-  shape.rank =
-      static_cast<Index>(exact::independent_columns(exact::integer_rows(X), rank_cap).size());
-  shape.n_distinct = static_cast<Index>(merge_parallel(X).directions.size());
-  return shape;
-}
-
-std::optional<std::string> count_cells(const ConstMatrixRef& X, double max_seconds,
+std::optional<std::string> count_cells(const Arrangement& arrangement, double max_seconds,
                                        const Execution& execution) {
-  const MergedRows merged = merge_parallel(X);
-  if (merged.directions.empty()) return "1";
-  const std::optional<Integer> count = Counter(max_seconds, execution).count(essential(merged));
+  const NormalForm& form = arrangement.normal_form();
+  if (form.rows.empty()) return "1";
+  const std::optional<Integer> count = Counter(max_seconds, execution).count(form.rows);
   if (!count) return std::nullopt;
-  return count->str();
+  return Integer(form.affine ? *count / 2 : *count).str();
 }
 
-Cells enumerate_cells(const ConstMatrixRef& X, const Execution& execution) {
-  const MergedRows merged = merge_parallel(X);
+Cells enumerate_cells(const Arrangement& arrangement, const Execution& execution) {
+  const NormalForm& form = arrangement.normal_form();
+  const PatternMap map(form);
   Cells cells;
-  cells.n_hyperplanes = X.rows();
-  if (merged.directions.empty()) {
+  cells.n_hyperplanes = arrangement.n_hyperplanes();
+  if (form.rows.empty()) {
     cells.bits.assign(static_cast<std::size_t>(cells.n_words()), 0);
     return cells;
   }
-  const PatternSet half = list_cells(essential(merged), execution);
-  cells.bits.assign(2 * half.size() * static_cast<std::size_t>(cells.n_words()), 0);
+  const PatternSet half = list_cells(form.rows, execution);
+  const std::size_t sides = form.affine ? 1 : 2;
+  cells.bits.assign(sides * half.size() * static_cast<std::size_t>(cells.n_words()), 0);
   Word* out = cells.bits.data();
   for (const Pattern& pattern : half) {
-    Word* opposite = out + cells.n_words();
-    for (Index k = 0; k < X.rows(); ++k) {
-      if (merged.source[k] < 0) continue;
-      const bool positive = get_bit(pattern.data(), merged.source[k]) != merged.reversed[k];
-      set_bit(positive ? out : opposite, k);
-    }
-    out = opposite + cells.n_words();
+    const bool below = form.affine && !get_bit(pattern.data(), form.n_rows() - 1);
+    map.apply(pattern.data(), below, out);
+    out += cells.n_words();
+    if (form.affine) continue;
+    map.apply(pattern.data(), true, out);
+    out += cells.n_words();
   }
   sort_unique(cells);
   return cells;

@@ -2,20 +2,89 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace cvxnn::exact {
 namespace {
 
 struct Dyadic {
-  long long mantissa;  // value = mantissa * 2^exponent
+  std::int64_t mantissa;  // value = mantissa * 2^exponent
   int exponent;
 };
 
 Dyadic dyadic(double value) {
   int exponent = 0;
   const double fraction = std::frexp(value, &exponent);
-  return {static_cast<long long>(std::ldexp(fraction, 53)), exponent - 53};
+  Dyadic number{static_cast<std::int64_t>(std::ldexp(fraction, 53)), exponent - 53};
+  while (number.mantissa != 0 && number.mantissa % 2 == 0) {
+    number.mantissa /= 2;
+    ++number.exponent;
+  }
+  return number;
+}
+
+std::uint64_t power_modulo(std::uint64_t base, std::uint64_t exponent, std::uint64_t p) {
+  std::uint64_t result = 1;
+  for (; exponent != 0; exponent >>= 1, base = base * base % p) {
+    if (exponent & 1) result = result * base % p;
+  }
+  return result;
+}
+
+// Miller and Rabin's test; these bases decide every odd number below 3.2e9.
+bool is_prime(std::uint64_t n) {
+  int twos = 0;
+  while (((n - 1) >> twos) % 2 == 0) ++twos;
+  for (const std::uint64_t base : {2, 3, 5, 7}) {
+    std::uint64_t power = power_modulo(base, (n - 1) >> twos, n);
+    bool passes = power == 1 || power == n - 1;
+    for (int i = 1; i < twos && !passes; ++i) {
+      power = power * power % n;
+      passes = power == n - 1;
+    }
+    if (!passes) return false;
+  }
+  return true;
+}
+
+// The largest prime below n, 10 < n <= 2^31.
+std::uint64_t previous_prime(std::uint64_t n) {
+  for (n = (n - 2) | 1; !is_prime(n); n -= 2) {
+  }
+  return n;
+}
+
+// Columns that are independent modulo p, and therefore independent.
+std::vector<Index> independent_modulo(const Rows& rows, std::uint64_t p) {
+  struct Pivot {
+    std::vector<std::uint64_t> row;  // leading entry 1
+    Index column;
+  };
+  const Index n_columns = static_cast<Index>(rows.front().size());
+  std::vector<Pivot> pivots;
+  std::vector<std::uint64_t> row(static_cast<std::size_t>(n_columns));
+  for (const Row& integers : rows) {
+    if (static_cast<Index>(pivots.size()) == n_columns) break;
+    for (Index j = 0; j < n_columns; ++j) {
+      const auto rest = static_cast<std::int64_t>(Integer(integers[j] % p));
+      row[j] = rest < 0 ? p - static_cast<std::uint64_t>(-rest) : static_cast<std::uint64_t>(rest);
+    }
+    for (const Pivot& pivot : pivots) {
+      const std::uint64_t factor = p - row[pivot.column];
+      if (factor == p) continue;
+      for (Index j = 0; j < n_columns; ++j) row[j] = (row[j] + factor * pivot.row[j]) % p;
+    }
+    const auto lead = std::find_if(row.begin(), row.end(), [](auto value) { return value != 0; });
+    if (lead == row.end()) continue;
+    const std::uint64_t inverse = power_modulo(*lead, p - 2, p);
+    pivots.push_back({row, static_cast<Index>(lead - row.begin())});
+    for (std::uint64_t& value : pivots.back().row) value = value * inverse % p;
+  }
+  std::vector<Index> columns;
+  for (const Pivot& pivot : pivots) columns.push_back(pivot.column);
+  std::sort(columns.begin(), columns.end());
+  return columns;
 }
 
 }  // namespace
@@ -78,32 +147,30 @@ int sign_dot(const double* a, Index stride_a, const double* b, Index stride_b, I
   return sum.sign();
 }
 
-std::vector<Index> independent_columns(const Rows& rows, Index cap) {
-  struct Pivot {
-    Row row;
-    Index column;
-  };
-  std::vector<Pivot> pivots;
-  const Index n_columns = rows.empty() ? 0 : static_cast<Index>(rows.front().size());
-  for (Row row : rows) {
-    if (static_cast<Index>(pivots.size()) == std::min(cap, n_columns)) break;
-    for (const Pivot& pivot : pivots) {
-      const Integer factor = row[pivot.column];
-      if (factor == 0) continue;
-      const Integer& scale = pivot.row[pivot.column];
-      for (Index j = 0; j < n_columns; ++j) row[j] = scale * row[j] - factor * pivot.row[j];
-      make_primitive(row);
-    }
-    const auto lead =
-        std::find_if(row.begin(), row.end(), [](const Integer& value) { return value != 0; });
-    if (lead == row.end()) continue;
-    const Index column = static_cast<Index>(lead - row.begin());
-    pivots.push_back({std::move(row), column});
+Index bit_length(const Integer& value) {
+  return value == 0 ? 0 : static_cast<Index>(msb(abs(value))) + 1;
+}
+
+std::vector<Index> independent_columns(const Rows& rows) {
+  if (rows.empty()) return {};
+  const Index n_columns = static_cast<Index>(rows.front().size());
+  Index longest = 1;
+  for (const Row& row : rows) {
+    for (const Integer& value : row) longest = std::max(longest, bit_length(value));
   }
-  std::vector<Index> columns;
-  for (const Pivot& pivot : pivots) columns.push_back(pivot.column);
-  std::sort(columns.begin(), columns.end());
-  return columns;
+  // Hadamard: log2 of a minor of order m is at most m * bits_an_order
+  const Index bits_an_order = longest + 1 + static_cast<Index>(std::log2(n_columns));
+  std::vector<Index> best;
+  Index bits_seen = 0;
+  for (std::uint64_t p = previous_prime(std::uint64_t{1} << 31);; p = previous_prime(p)) {
+    std::vector<Index> columns = independent_modulo(rows, p);
+    if (columns.size() > best.size()) best = std::move(columns);
+    bits_seen += 30;
+    const Index rank = static_cast<Index>(best.size());
+    // all minors of the next order vanish modulo primes whose product is beyond them: they are zero
+    const bool proved = bits_seen > (rank + 1) * bits_an_order;
+    if (proved || rank == std::min(n_columns, static_cast<Index>(rows.size()))) return best;
+  }
 }
 
 Rows select_columns(const Rows& rows, const std::vector<Index>& columns) {

@@ -33,9 +33,12 @@ bool make_direction(Row& row);
 // Sign of a . b for finite doubles, decided exactly.
 int sign_dot(const double* a, Index stride_a, const double* b, Index stride_b, Index size);
 
-// Indices of linearly independent columns spanning the column space, at most `cap` of them.
-// Dropping the other columns changes no cell; the number kept is min(rank, cap).
-std::vector<Index> independent_columns(const Rows& rows, Index cap);
+// Digits of |value| in base two.
+Index bit_length(const Integer& value);
+
+// Indices of linearly independent columns spanning the column space; their number is the rank.
+// Dropping the other columns changes no cell.
+std::vector<Index> independent_columns(const Rows& rows);
 
 Rows select_columns(const Rows& rows, const std::vector<Index>& columns);
 

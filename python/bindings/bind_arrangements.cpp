@@ -7,27 +7,37 @@
 namespace cvxnn::python {
 
 void bind_arrangements(py::module_& m) {
-  m.def(
-      "arrangement_shape",
-      [](const MatrixView& X, Index rank_cap) {
-        const ArrangementShape shape = without_gil([&] { return arrangement_shape(X, rank_cap); });
-        return std::make_pair(shape.rank, shape.n_distinct);
-      },
-      py::arg("X").noconvert(), py::arg("rank_cap"),
-      "(min(rank, rank_cap), number of distinct hyperplanes), both exact.");
+  py::class_<Arrangement>(m, "Arrangement", "Hyperplanes as the exact numbers given.")
+      .def(py::init([](const MatrixView& X, const std::optional<VectorView>& offset) {
+             return without_gil([&] { return offset ? Arrangement(X, *offset) : Arrangement(X); });
+           }),
+           py::arg("X").noconvert(), py::arg("offset").noconvert() = py::none())
+      .def_static(
+          "from_integers",
+          [](const std::vector<std::vector<std::string>>& rows, bool affine) {
+            return without_gil([&] { return Arrangement(rows, affine); });
+          },
+          py::arg("rows"), py::arg("affine"),
+          "Rows of decimal integers; if affine, the last column is the offset.")
+      .def_property_readonly("n_hyperplanes", &Arrangement::n_hyperplanes)
+      .def_property_readonly("dimension", &Arrangement::dimension)
+      .def_property_readonly("affine", &Arrangement::affine)
+      .def_property_readonly("rank", &Arrangement::rank)
+      .def_property_readonly("n_distinct", &Arrangement::n_distinct);
   m.def(
       "count_cells",
-      [](const MatrixView& X, double max_seconds) {
-        return without_gil([&] { return count_cells(X, max_seconds, execution(1)); });
+      [](const Arrangement& arrangement, double max_seconds) {
+        return without_gil([&] { return count_cells(arrangement, max_seconds, execution(1)); });
       },
-      py::arg("X").noconvert(), py::arg("max_seconds"),
+      py::arg("arrangement"), py::arg("max_seconds"),
       "The exact number of cells in decimal, or None if it takes longer.");
   m.def(
       "enumerate_cells",
-      [](const MatrixView& X, int n_threads) {
-        return from_cells(without_gil([&] { return enumerate_cells(X, execution(n_threads)); }));
+      [](const Arrangement& arrangement, int n_threads) {
+        return from_cells(
+            without_gil([&] { return enumerate_cells(arrangement, execution(n_threads)); }));
       },
-      py::arg("X").noconvert(), py::arg("n_threads"), "All cells, packed, in canonical order.");
+      py::arg("arrangement"), py::arg("n_threads"), "All cells, packed, in canonical order.");
   m.def(
       "locate_cells",
       [](const MatrixView& X, const MatrixView& points, int n_threads) {

@@ -9,7 +9,7 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
-    "arrangement_shape",
+    "Arrangement",
     "count_cells",
     "enumerate_cells",
     "find_witnesses",
@@ -19,25 +19,42 @@ __all__: list[str] = [
     "solve_group_lasso",
 ]
 
-def arrangement_shape(
-    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
-    rank_cap: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[int, int]:
+class Arrangement:
     """
-    (min(rank, rank_cap), number of distinct hyperplanes), both exact.
+    Hyperplanes as the exact numbers given.
     """
+    @staticmethod
+    def from_integers(
+        rows: collections.abc.Sequence[collections.abc.Sequence[str]], affine: bool
+    ) -> Arrangement:
+        """
+        Rows of decimal integers; if affine, the last column is the offset.
+        """
+    def __init__(
+        self,
+        X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+        offset: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"] | None = None,
+    ) -> None: ...
+    @property
+    def affine(self) -> bool: ...
+    @property
+    def dimension(self) -> int: ...
+    @property
+    def n_distinct(self) -> int: ...
+    @property
+    def n_hyperplanes(self) -> int: ...
+    @property
+    def rank(self) -> int: ...
 
 def count_cells(
-    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
-    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    arrangement: Arrangement, max_seconds: typing.SupportsFloat | typing.SupportsIndex
 ) -> str | None:
     """
     The exact number of cells in decimal, or None if it takes longer.
     """
 
 def enumerate_cells(
-    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
-    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    arrangement: Arrangement, n_threads: typing.SupportsInt | typing.SupportsIndex
 ) -> numpy.typing.NDArray[numpy.uint64]:
     """
     All cells, packed, in canonical order.

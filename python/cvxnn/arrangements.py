@@ -25,8 +25,6 @@ __all__ = [
     "sample_cells",
 ]
 
-# Arrangements of higher rank have at least 2^rank cells, more than anyone lists.
-_RANK_CAP = 40
 _COUNT_SECONDS = 1.0
 
 
@@ -183,7 +181,7 @@ def enumerate_cells(
     if max_cells is not None:
         refuse_more_cells(normals, max_cells)
     n_threads = thread_count(n_jobs)
-    cells = Cells(core.enumerate_cells(normals, n_threads), len(normals))
+    cells = Cells(core.enumerate_cells(core.Arrangement(normals), n_threads), len(normals))
     if witnesses:
         cells.witnesses = find_witnesses(normals, cells, n_threads)
     return cells
@@ -208,7 +206,7 @@ def count_cells(X: ArrayLike) -> int:
     >>> count_cells(np.eye(3))
     8
     """
-    count = core.count_cells(as_normals(X), np.inf)
+    count = core.count_cells(core.Arrangement(as_normals(X)), np.inf)
     assert count is not None  # only a time limit makes it None
     return int(count)
 
@@ -301,20 +299,17 @@ def zaslavsky_bound(n: int, rank: int) -> int:
 
 def refuse_more_cells(normals: NDArray[np.float64], max_cells: int) -> None:
     """Raise TooManyCells if the arrangement has more than `max_cells` cells."""
-    rank, n_distinct = core.arrangement_shape(normals, _RANK_CAP)
-    bound = zaslavsky_bound(n_distinct, rank)
+    arrangement = core.Arrangement(normals)
+    bound = zaslavsky_bound(arrangement.n_distinct, arrangement.rank)
     if bound <= max_cells:
         return
-    if rank < _RANK_CAP:
-        exact = core.count_cells(normals, _COUNT_SECONDS)
-        if exact is not None:
-            if int(exact) <= max_cells:
-                return
-            raise TooManyCells(
-                f"the arrangement of X has {int(exact):,} cells, {max_cells:,} are allowed"
-            )
-    if rank == _RANK_CAP:
-        bound = zaslavsky_bound(n_distinct, min(normals.shape))
+    exact = core.count_cells(arrangement, _COUNT_SECONDS)
+    if exact is not None:
+        if int(exact) <= max_cells:
+            return
+        raise TooManyCells(
+            f"the arrangement of X has {int(exact):,} cells, {max_cells:,} are allowed"
+        )
     raise TooManyCells(
         "the arrangement of X has too many cells: Zaslavsky's upper bound is "
         f"{approximate(bound)}, {max_cells:,} are allowed"

@@ -20,7 +20,7 @@ def X():
 
 @pytest.fixture
 def packed(X):
-    return core.enumerate_cells(X, 1)
+    return core.enumerate_cells(core.Arrangement(X), 1)
 
 
 def solve(X, packed, y, *, loss="squared", beta=0.1, cones=True, tol=1e-8, **options):
@@ -42,24 +42,26 @@ def test_enumerate_cells_shape_and_type(X, packed):
 
 def test_two_words_for_more_than_64_hyperplanes():
     X = fortran(np.random.default_rng(0).standard_normal((65, 2)))
-    packed = core.enumerate_cells(X, 1)
+    packed = core.enumerate_cells(core.Arrangement(X), 1)
     assert packed.shape == (130, 2)
     assert packed[:, 1].max() == 1
 
 
 def test_count_cells_is_decimal_text_or_none(X):
-    assert core.count_cells(X, np.inf) == str(zaslavsky(9, 3))
+    assert core.count_cells(core.Arrangement(X), np.inf) == str(zaslavsky(9, 3))
     many = fortran(np.random.default_rng(0).standard_normal((60, 20)))
-    assert core.count_cells(many, 0.01) is None
+    assert core.count_cells(core.Arrangement(many), 0.01) is None
 
 
-def test_arrangement_shape_caps_the_rank(X):
-    assert [core.arrangement_shape(X, cap) for cap in (1, 2, 40)] == [(1, 9), (2, 9), (3, 9)]
+def test_arrangement_rank_and_distinct_rows(X):
+    arrangement = core.Arrangement(X)
+    assert (arrangement.rank, arrangement.n_distinct) == (3, 9)
 
 
-def test_arrangement_shape_counts_distinct_hyperplanes():
+def test_arrangement_counts_distinct_hyperplanes():
     X = fortran([[1, 0, 0], [-3, 0, 0], [0, 0, 0], [1, 1, 0], [2, 2, 0], [0, 1, 0]])
-    assert core.arrangement_shape(X, 40) == (2, 3)
+    arrangement = core.Arrangement(X)
+    assert (arrangement.rank, arrangement.n_distinct) == (2, 3)
 
 
 def test_locate_cells_finds_signs_and_boundaries(X):
@@ -200,9 +202,8 @@ def test_unknown_loss_is_a_value_error(X, packed):
 )
 def test_other_matrices_are_refused_not_copied(X, packed, change):
     for call in (
-        lambda X: core.enumerate_cells(X, 1),
-        lambda X: core.count_cells(X, 1.0),
-        lambda X: core.arrangement_shape(X, 40),
+        lambda X: core.enumerate_cells(core.Arrangement(X), 1),
+        lambda X: core.count_cells(core.Arrangement(X), 1.0),
         lambda X: core.find_witnesses(X, packed, 1),
         lambda X: core.max_support(X, packed, np.ones(9), 1.0, True, 1),
         lambda X: solve(X, packed, np.ones(9)),
@@ -240,7 +241,7 @@ def test_packed_of_the_wrong_shape(X, shape):
 @pytest.mark.parametrize("n_threads", [0, -1])
 def test_fewer_than_one_thread(X, packed, n_threads):
     for call in (
-        lambda: core.enumerate_cells(X, n_threads),
+        lambda: core.enumerate_cells(core.Arrangement(X), n_threads),
         lambda: core.locate_cells(X, X, n_threads),
         lambda: core.find_witnesses(X, packed, n_threads),
         lambda: core.max_support(X, packed, np.ones(9), 1.0, True, n_threads),

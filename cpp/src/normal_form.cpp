@@ -1,0 +1,151 @@
+#include "normal_form.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace cvxnn {
+namespace {
+
+using exact::Integer;
+using exact::Row;
+using exact::Rows;
+
+Rows homogeneous(const ConstMatrixRef& X, const ConstVectorRef& offset) {
+  if (offset.size() != X.rows()) {
+    throw std::invalid_argument("offset has " + std::to_string(offset.size()) + " entries, X has " +
+                                std::to_string(X.rows()) + " rows");
+  }
+  Matrix rows(X.rows(), X.cols() + 1);
+  rows << X, offset;
+  return exact::integer_rows(rows);
+}
+
+double leading_double(const Integer& value, Index exponent) {
+  constexpr Index kDigits = 60;
+  constexpr Index kSmallest = 900;
+  if (value == 0) return 0.0;
+  const Index length = exact::bit_length(value);
+  if (exponent - length > kSmallest) return 0.0;
+  const Index dropped = std::max<Index>(length - kDigits, 0);
+  const Integer leading = abs(value) >> static_cast<unsigned>(dropped);
+  const double magnitude = std::ldexp(static_cast<double>(static_cast<std::int64_t>(leading)),
+                                      static_cast<int>(dropped - exponent));
+  return value < 0 ? -magnitude : magnitude;
+}
+
+}  // namespace
+
+NormalForm normal_form(Rows rows, bool affine) {
+  NormalForm form;
+  form.affine = affine;
+  const Index n_columns = rows.empty() ? 0 : static_cast<Index>(rows.front().size());
+  std::map<Row, Index> known;
+  Rows distinct;
+  if (affine) {
+    Row infinity(static_cast<std::size_t>(n_columns));
+    infinity.back() = 1;
+    known.emplace(std::move(infinity), -1);  // its place, the last one, is known later
+  }
+  constexpr Index kZero = -1;
+  constexpr Index kInfinity = -2;
+  for (Row& row : rows) {
+    if (exact::is_zero(row)) {
+      form.source.push_back(kZero);
+      form.reversed.push_back(false);
+      continue;
+    }
+    form.reversed.push_back(exact::make_direction(row));
+    const Index next = static_cast<Index>(distinct.size());
+    const auto [place, is_new] = known.emplace(std::move(row), next);
+    if (is_new) distinct.push_back(place->first);
+    form.source.push_back(place->second < 0 ? kInfinity : place->second);
+  }
+  if (affine) {
+    for (Index& source : form.source) {
+      if (source == kInfinity) source = static_cast<Index>(distinct.size());
+    }
+    Row infinity(static_cast<std::size_t>(n_columns));
+    infinity.back() = 1;
+    distinct.push_back(std::move(infinity));
+  }
+  if (!distinct.empty()) {
+    form.rows = exact::select_columns(distinct, exact::independent_columns(distinct));
+    for (Row& row : form.rows) exact::make_primitive(row);
+  }
+  return form;
+}
+
+Matrix as_doubles(const Rows& rows) {
+  const Index n_columns = rows.empty() ? 0 : static_cast<Index>(rows.front().size());
+  Matrix values(static_cast<Index>(rows.size()), n_columns);
+  for (Index k = 0; k < values.rows(); ++k) {
+    Index exponent = 0;
+    for (const Integer& value : rows[k]) {
+      exponent = std::max(exponent, exact::bit_length(value));
+    }
+    for (Index j = 0; j < n_columns; ++j) values(k, j) = leading_double(rows[k][j], exponent);
+  }
+  return values;
+}
+
+PatternMap::PatternMap(const NormalForm& form)
+    : n_rows_(form.n_rows()),
+      n_hyperplanes_(static_cast<Index>(form.source.size())),
+      in_place_(true),
+      reversed_(static_cast<std::size_t>(words_for(n_hyperplanes_)), 0),
+      present_(reversed_),
+      source_(form.source) {
+  for (Index k = 0; k < n_hyperplanes_; ++k) {
+    if (source_[k] != k) in_place_ = false;
+    if (source_[k] >= 0) set_bit(present_.data(), k);
+    if (form.reversed[k]) set_bit(reversed_.data(), k);
+  }
+}
+
+void PatternMap::apply(const Word* pattern, bool opposite, Word* out) const {
+  const Index n_words = n_words_out();
+  const Word turn = opposite ? ~Word{0} : Word{0};
+  if (in_place_) {
+    for (Index w = 0; w < n_words; ++w) out[w] = (pattern[w] ^ turn ^ reversed_[w]) & present_[w];
+    return;
+  }
+  std::fill_n(out, n_words, Word{0});
+  for (Index k = 0; k < n_hyperplanes_; ++k) {
+    if (source_[k] >= 0) out[k >> 6] |= Word{get_bit(pattern, source_[k])} << (k & 63);
+  }
+  for (Index w = 0; w < n_words; ++w) out[w] = (out[w] ^ turn ^ reversed_[w]) & present_[w];
+}
+
+Arrangement::Arrangement(const ConstMatrixRef& X)
+    : n_hyperplanes_(X.rows()),
+      dimension_(X.cols()),
+      form_(std::make_shared<NormalForm>(cvxnn::normal_form(exact::integer_rows(X), false))) {}
+
+Arrangement::Arrangement(const ConstMatrixRef& X, const ConstVectorRef& offset)
+    : n_hyperplanes_(X.rows()),
+      dimension_(X.cols()),
+      affine_(true),
+      form_(std::make_shared<NormalForm>(cvxnn::normal_form(homogeneous(X, offset), true))) {}
+
+Arrangement::Arrangement(const std::vector<std::vector<std::string>>& rows, bool affine)
+    : n_hyperplanes_(static_cast<Index>(rows.size())), affine_(affine) {
+  Rows integers;
+  for (const auto& row : rows) {
+    if (row.size() != rows.front().size()) {
+      throw std::invalid_argument("rows must have equal lengths");
+    }
+    integers.emplace_back(row.begin(), row.end());
+  }
+  if (rows.empty() || rows.front().size() < (affine ? 2U : 1U)) {
+    throw std::invalid_argument("rows must not be empty");
+  }
+  dimension_ = static_cast<Index>(rows.front().size()) - (affine ? 1 : 0);
+  form_ = std::make_shared<NormalForm>(cvxnn::normal_form(std::move(integers), affine));
+}
+
+Index Arrangement::rank() const { return form_->rank(); }
+
+Index Arrangement::n_distinct() const { return form_->n_rows(); }
+
+}  // namespace cvxnn
