@@ -181,7 +181,7 @@ def enumerate_cells(
     if max_cells is not None:
         refuse_more_cells(normals, max_cells)
     n_threads = thread_count(n_jobs)
-    cells = Cells(core.enumerate_cells(core.Arrangement(normals), n_threads), len(normals))
+    cells = Cells(core.enumerate_cells(core.Arrangement(normals), "auto", True, n_threads), len(normals))
     if witnesses:
         cells.witnesses = find_witnesses(normals, cells, n_threads)
     return cells

@@ -101,7 +101,7 @@ class Certificate:
         if self.method == "relaxation":
             return max(self.beta, relaxed_support(problem.design, v))
         if self.method == "cells":
-            packed = core.enumerate_cells(core.Arrangement(problem.design), 1)
+            packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
         else:
             assert self.cells is not None
             packed = cells_of_rows(problem, self.cells).packed

@@ -76,7 +76,7 @@ def choose_cells(
                     "fewer samples, or fewer features"
                 ) from None
             return choose_cells(problem, _AUTO_SAMPLED, random_state, n_threads)
-        packed = core.enumerate_cells(core.Arrangement(problem.design), n_threads)
+        packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, n_threads)
         return ChosenCells(Cells(packed, len(problem.y)), complete=True)
     is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
     if not is_integer or patterns < 1:
