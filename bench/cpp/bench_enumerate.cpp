@@ -1,6 +1,7 @@
 // Listing and counting the cells of random arrangements.
 #include <benchmark/benchmark.h>
 
+#include "cvxnn/count.hpp"
 #include "cvxnn/enumerate.hpp"
 
 namespace {

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "brute_force.hpp"
+#include "cvxnn/count.hpp"
 #include "cvxnn/sample.hpp"
 #include "cvxnn/witness.hpp"
 #include "data.hpp"
