@@ -2,9 +2,10 @@
 // left to find is how many different lines join each point to those before it.
 #pragma once
 
-#include <bitset>
+#include <optional>
 
 #include "small_field.hpp"
+#include "tiny_field.hpp"
 #include "vectors.hpp"
 #include "watch.hpp"
 
@@ -27,6 +28,9 @@ class LineSums {
 
   LineSums(Field& field, Watch& watch, bool uniform)
       : field_(field), watch_(watch), uniform_(uniform) {}
+
+  // Whether four-dimensional vectors are summed up at once.
+  static std::optional<SolidSums> solid(const Points&) { return std::nullopt; }
 
   std::uint64_t sum(const Points& points, Index begin, Index end) {
     const Index infinite = first_finite(points);
@@ -128,62 +132,35 @@ class LineSums<SmallField> {
         watch_(watch),
         p_(static_cast<int>(field.prime())),
         seen_(static_cast<std::size_t>(p_) + 1, 0) {
-    if (p_ < kBits) tabulate();
-  }
-
-  std::uint64_t sum(const Points& points, Index begin, Index end) {
-    const Index infinite = first_finite(points);
-    begin = std::max({begin, infinite, Index{1}});
-    return p_ < kBits ? sum_by_bits(points, infinite, begin, end)
-                      : sum_by_marks(points, infinite, begin, end);
-  }
-
- private:
-  static constexpr int kBits = 64;  // slopes including the vertical fit into one word
-
-  // table_[(da + p) * 2p + db + p] is the slope of (da, db); differences are not reduced.
-  void tabulate() {
-    const int side = 2 * p_;
-    table_.assign(static_cast<std::size_t>(side * side), static_cast<std::uint8_t>(p_));
-    for (int da = 0; da < side; ++da) {
-      if (da % p_ == 0) continue;  // vertical
-      const std::uint32_t inverse = field_.inverse(static_cast<std::uint32_t>(da % p_));
-      for (int db = 0; db < side; ++db) {
-        table_[da * side + db] =
-            static_cast<std::uint8_t>(inverse * static_cast<std::uint32_t>(db % p_) % p_);
-      }
+    if (p_ < 64) {
+      one_word_.emplace(field_);
+    } else if (p_ < kTinyPrime) {
+      two_words_.emplace(field_);
     }
   }
 
+  std::uint64_t sum(const Points& points, Index begin, Index end) {
+    if (one_word_) return one_word_->lines(points, begin, end);
+    if (two_words_) return two_words_->lines(points, begin, end);
+    return sum_by_marks(points, begin, end);
+  }
+
+  std::optional<SolidSums> solid(const Points& points) {
+    if (one_word_) return one_word_->solid(points);
+    if (two_words_) return two_words_->solid(points);
+    return std::nullopt;
+  }
+
+ private:
   int slope_at_infinity(const Points& points, Index j) const {
     return points.lead[j] == 2 ? p_ : points.row(j)[2];
   }
 
-  std::uint64_t sum_by_bits(const Points& points, Index infinite, Index begin, Index end) {
-    std::uint64_t at_infinity = 0;
-    for (Index j = 0; j < infinite; ++j) {
-      at_infinity |= std::uint64_t{1} << slope_at_infinity(points, j);
-    }
-    const int side = 2 * p_;
-    places_.resize(static_cast<std::size_t>(points.n));
-    for (Index j = infinite; j < end; ++j) {
-      places_[j] = points.row(j)[1] * side + points.row(j)[2];
-    }
-    const std::uint8_t* center = table_.data() + p_ * side + p_;
-    std::uint64_t sum = 0;
-    for (Index i = begin; i < end; ++i) {
-      const std::uint8_t* table = center - places_[i];
-      std::uint64_t slopes = at_infinity;
-      for (Index j = infinite; j < i; ++j) slopes |= std::uint64_t{1} << table[places_[j]];
-      sum += std::bitset<64>(slopes).count() - 1;
-    }
-    return sum;
-  }
-
-  std::uint64_t sum_by_marks(const Points& points, Index infinite, Index begin, Index end) {
+  std::uint64_t sum_by_marks(const Points& points, Index begin, Index end) {
     const auto p = static_cast<std::uint32_t>(p_);
+    const Index infinite = first_finite(points);
     std::uint64_t sum = 0;
-    for (Index i = begin; i < end; ++i) {
+    for (Index i = std::max({begin, infinite, Index{1}}); i < end; ++i) {
       if (++mark_ == 0) {
         std::fill(seen_.begin(), seen_.end(), 0);
         mark_ = 1;
@@ -208,10 +185,10 @@ class LineSums<SmallField> {
   const SmallField& field_;
   Watch& watch_;
   int p_;
-  std::vector<std::uint8_t> table_;
-  std::vector<int> places_;
-  std::vector<std::uint32_t> seen_;
+  std::vector<std::uint32_t> seen_;  // by slope
   std::uint32_t mark_ = 0;
+  std::optional<TinyField<1>> one_word_;
+  std::optional<TinyField<2>> two_words_;
 };
 
 }  // namespace cvxnn::count

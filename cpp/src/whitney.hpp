@@ -88,17 +88,19 @@ class Whitney {
 
   Polynomial solid(const Points& points) {
     watch_.check();
-    std::uint64_t lines_sum = 0;
-    Polynomial result{1, points.n - 1, 0, 0};
-    std::uint64_t pairs = 0;
+    const std::optional<SolidSums> known = lines_.solid(points);
+    const SolidSums sums = known ? *known : restricted_sums(points);
+    return {1, points.n - 1, sums.pairs, sums.lines};
+  }
+
+  SolidSums restricted_sums(const Points& points) {
+    SolidSums sums;
     for (Index i = 1; i < points.n; ++i) {
       const Points& plane = restrict_to(points, i);
-      pairs += static_cast<std::uint64_t>(plane.n - 1);
-      if (plane.dimension == 3 && plane.n > 2) lines_sum += lines(plane, 0, plane.n);
+      sums.pairs += static_cast<std::uint64_t>(plane.n - 1);
+      if (plane.dimension == 3 && plane.n > 2) sums.lines += lines(plane, 0, plane.n);
     }
-    result[2] = pairs;
-    result[3] = lines_sum;
-    return result;
+    return sums;
   }
 
   Field field_;

@@ -25,13 +25,6 @@ void bind_arrangements(py::module_& m) {
       .def_property_readonly("rank", &Arrangement::rank)
       .def_property_readonly("n_distinct", &Arrangement::n_distinct);
   m.def(
-      "count_cells",
-      [](const Arrangement& arrangement, double max_seconds) {
-        return without_gil([&] { return count_cells(arrangement, max_seconds, execution(1)); });
-      },
-      py::arg("arrangement"), py::arg("max_seconds"),
-      "The exact number of cells in decimal, or None if it takes longer.");
-  m.def(
       "enumerate_cells",
       [](const Arrangement& arrangement, int n_threads) {
         return from_cells(
