@@ -80,7 +80,17 @@ std::vector<int> summands(const Field& field, const Coordinates<Field>& x) {
   return number;
 }
 
-// The summands, each in coordinates of its own. They have full rank.
+template <class Field>
+std::vector<Index> zeros_by_column(const Field& field, const Vectors<Field>& x) {
+  std::vector<Index> zeros(static_cast<std::size_t>(x.dimension), 0);
+  for (Index j = 0; j < x.n; ++j) {
+    for (int k = 0; k < x.dimension; ++k) zeros[k] += field.is_zero(x.row(j) + k * x.width);
+  }
+  return zeros;
+}
+
+// The summands, each in coordinates of its own. They have full rank. Coordinates that are often
+// zero come first: the more vectors share a subspace, the less there is to do.
 template <class Field>
 std::vector<Vectors<Field>> connected_parts(Field& field, const Vectors<Field>& points) {
   const Coordinates<Field> x = coordinates(field, points);
@@ -91,11 +101,14 @@ std::vector<Vectors<Field>> connected_parts(Field& field, const Vectors<Field>& 
   std::vector<typename Field::Element> values, scratch;
   std::vector<int> lead;
   SortByLead<Field> sort;
+  const std::vector<Index> zeros = zeros_by_column(field, x.vectors);
   for (int part = 0; part < n_parts; ++part) {
     std::vector<int> columns;
     for (int b = 0; b < x.rank; ++b) {
       if (number[b] == part) columns.push_back(x.pivots[b]);
     }
+    std::stable_sort(columns.begin(), columns.end(),
+                     [&](int a, int b) { return zeros[a] > zeros[b]; });
     const int dimension = static_cast<int>(columns.size());
     values.clear();
     lead.clear();
