@@ -3,6 +3,8 @@
 #include "cvxnn/count.hpp"
 
 #include <cmath>
+#include <functional>
+#include <memory>
 
 #include "minors.hpp"
 #include "normal_form.hpp"
@@ -54,19 +56,19 @@ class Tasks {
     const Index step = points.dimension == 3 ? 64 : 1;
     const Index n_tasks = (points.n + step - 1) / step;
     std::vector<Polynomial> parts(static_cast<std::size_t>(n_tasks));
+    std::vector<std::unique_ptr<Worker>> workers(static_cast<std::size_t>(execution_.n_threads));
     const double cost = std::pow(static_cast<double>(points.n), points.dimension - 1) /
                         static_cast<double>(n_tasks);
-    parallel_for(n_tasks, cost, execution_, [&](Index item, int, const auto& poll) {
+    parallel_for(n_tasks, cost, execution_, [&](Index item, int thread, const auto& poll) {
+      std::unique_ptr<Worker>& worker = workers[thread];
+      if (!worker) worker = std::make_unique<Worker>(*this, points.dimension, poll);
+      worker->watch.check();
       const Index task = n_tasks - 1 - item;
-      const Execution inner{1, poll};
-      Watch watch(deadline_, inner);
-      watch.check();
-      Whitney<Field> whitney(field_, points.dimension, watch, uniform_);
       if (points.dimension == 3) {
         const Index end = std::min(points.n, (task + 1) * step);
-        parts[task] = {0, whitney.lines(points, task * step, end)};
+        parts[task] = {0, worker->whitney.lines(points, task * step, end)};
       } else if (task > 0) {
-        parts[task] = whitney.inside(points, task);
+        parts[task] = worker->whitney.inside(points, task);
       }
     });
     Polynomial sum{1};
@@ -76,6 +78,18 @@ class Tasks {
   }
 
  private:
+  // What a thread needs for itself.
+  struct Worker {
+    Worker(const Tasks& tasks, int dimension, const std::function<bool()>& poll)
+        : execution{1, poll},
+          watch(tasks.deadline_, execution),
+          whitney(tasks.field_, dimension, watch, tasks.uniform_) {}
+
+    Execution execution;
+    Watch watch;
+    Whitney<Field> whitney;
+  };
+
   const Field& field_;
   const Deadline& deadline_;
   const Execution& execution_;

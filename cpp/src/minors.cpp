@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 namespace cvxnn::count {
 namespace {
@@ -20,7 +21,7 @@ double log2_above(const Integer& value) {
 }
 
 double sum_of_largest(std::vector<double> values, Index number) {
-  std::sort(values.begin(), values.end(), std::greater<>());
+  std::partial_sort(values.begin(), values.begin() + number, values.end(), std::greater<>());
   double sum = 0.0;
   for (Index k = 0; k < number; ++k) sum += values[k];
   return sum;
@@ -43,7 +44,7 @@ double by_columns(const Rows& rows) {
   for (Index j = 0; j < order; ++j) {
     std::vector<Integer> squares;
     for (const auto& row : rows) squares.push_back(row[j] * row[j]);
-    std::sort(squares.begin(), squares.end(), std::greater<>());
+    std::partial_sort(squares.begin(), squares.begin() + order, squares.end(), std::greater<>());
     Integer square = 0;
     for (Index k = 0; k < order; ++k) square += squares[k];
     sum += 0.5 * log2_above(square);

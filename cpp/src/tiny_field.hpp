@@ -63,10 +63,11 @@ class TinyField {
         seen_(static_cast<std::size_t>(side_ * p_), 0) {
     for (int dx = 0; dx < side_; ++dx) {
       if (dx % p_ == 0) continue;  // vertical
-      const std::uint32_t inverse = field.inverse(static_cast<std::uint32_t>(dx % p_));
+      const int inverse = field.inverse(static_cast<std::uint32_t>(dx % p_));
+      int slope = 0;
       for (int dy = 0; dy < side_; ++dy) {
-        table_[dx * side_ + dy] =
-            static_cast<std::uint8_t>(inverse * static_cast<std::uint32_t>(dy % p_) % p_);
+        table_[dx * side_ + dy] = static_cast<std::uint8_t>(slope);
+        slope += slope + inverse < p_ ? inverse : inverse - p_;
       }
     }
   }

@@ -4,17 +4,11 @@
 
 #include <doctest/doctest.h>
 
-#include <Eigen/LU>
-#include <cmath>
-#include <cstdlib>
 #include <limits>
-#include <numeric>
 
 #include "cvxnn/enumerate.hpp"
 #include "data.hpp"
 #include "exact.hpp"
-#include "minors.hpp"
-#include "residues.hpp"
 
 namespace cvxnn {
 namespace {
@@ -300,39 +294,6 @@ TEST_CASE("count: gives up in time, and is interrupted by the poll") {
     CHECK_THROWS_AS(count_cells(arrangement, 1e3, stopped), Interrupted);
     CHECK_THROWS_AS(count_cells(special, 1e3, stopped), Interrupted);
   }
-}
-
-TEST_CASE("count: bounds on minors") {
-  CHECK(count::bound_minors(exact::integer_rows(test::resonance(7))).highest_order ==
-        doctest::Approx(5.0));
-  CHECK(count::next_small_prime(32.0) == 37);
-  for (std::uint64_t seed = 0; seed < 200; ++seed) {
-    Matrix X = test::integers(4, 4, 1 + static_cast<int>(seed), seed);
-    X.col(0) = 2.0 * X.col(0).array() + 1.0;  // odd, so that rows are integers as they are
-    const exact::Rows rows = exact::integer_rows(X);
-    if (exact::independent_columns(rows).size() < 4) continue;
-    const count::MinorBound bound = count::bound_minors(rows);
-    CHECK(bound.highest_order <= bound.any_order);
-    CHECK(std::abs(X.determinant()) <= std::exp2(bound.highest_order) * (1.0 + 1e-9));
-  }
-}
-
-TEST_CASE("count: residues modulo large primes") {
-  const std::vector<std::uint64_t> primes = count::large_primes(std::uint64_t{1} << 61, 2);
-  CHECK(primes[0] == (std::uint64_t{1} << 61) - 1);
-  count::Residues<0> field(primes);
-  std::vector<std::uint64_t> values(14), inverses, one(2), product(2);
-  for (Index k = 0; k < 7; ++k) field.set(values.data() + 2 * k, -Integer(k + 3) * 1000003);
-  inverses = values;
-  field.invert(inverses.data(), 7);
-  field.set_one(one.data());
-  for (Index k = 0; k < 7; ++k) {
-    field.multiply(product.data(), values.data() + 2 * k, inverses.data() + 2 * k);
-    CHECK(product == one);
-  }
-  field.set(values.data(), Integer(primes[0]) * 5);
-  CHECK_FALSE(field.is_zero(values.data()));
-  CHECK_THROWS_AS(field.invert(values.data(), 1), count::UnluckyPrimes);
 }
 
 }  // namespace
