@@ -1,6 +1,5 @@
 // Cells of hyperplane arrangements.
 #include "convert.hpp"
-#include "cvxnn/count.hpp"
 #include "cvxnn/enumerate.hpp"
 #include "cvxnn/sample.hpp"
 #include "cvxnn/witness.hpp"
@@ -57,13 +56,6 @@ void bind_arrangements(py::module_& m) {
       .def_property_readonly("affine", &Arrangement::affine)
       .def_property_readonly("rank", &Arrangement::rank)
       .def_property_readonly("n_distinct", &Arrangement::n_distinct);
-  m.def(
-      "count_cells",
-      [](const Arrangement& arrangement, double max_seconds) {
-        return without_gil([&] { return count_cells(arrangement, max_seconds, execution(1)); });
-      },
-      py::arg("arrangement"), py::arg("max_seconds"),
-      "The exact number of cells in decimal, or None if it takes longer.");
   m.def(
       "choose_method",
       [](const Arrangement& arrangement, const std::string& method) {

@@ -10,6 +10,7 @@ import typing
 
 __all__: list[str] = [
     "Arrangement",
+    "characteristic_polynomial",
     "count_cells",
     "enumerate_cells",
     "find_witnesses",
@@ -46,8 +47,19 @@ class Arrangement:
     @property
     def rank(self) -> int: ...
 
+def characteristic_polynomial(
+    arrangement: Arrangement,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 1,
+) -> list[str] | None:
+    """
+    Its coefficients in decimal, highest degree first, or None if it takes longer.
+    """
+
 def count_cells(
-    arrangement: Arrangement, max_seconds: typing.SupportsFloat | typing.SupportsIndex
+    arrangement: Arrangement,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 1,
 ) -> str | None:
     """
     The exact number of cells in decimal, or None if it takes longer.
