@@ -167,7 +167,7 @@ class LowestVertex {
 
   // On a line, `begin` is a row, or the number of crossings done if the line is sorted.
   bool visit_line(const SweepTable* table, Index begin) {
-    poller_.check();
+    if (++lines_ % 64 == 0 || n_ > kSortAbove) poller_.check();
     const Index first = chosen_.empty() ? 0 : chosen_.back() + 1;
     if (first >= n_) return false;
     if (table == nullptr || !measure(*table, first)) return visit_exact_line(first, begin);
@@ -234,19 +234,23 @@ class LowestVertex {
     for (std::size_t h = 0; h < chosen_.size(); ++h) {
       const Index row = chosen_[h];
       const Index word = row >> 6;
-      if (touched_.empty() || touched_.back() != word) {
-        touched_.push_back(word);
-        std::fill(line_.signs[word].begin() + begin, line_.signs[word].end(), 0);
-      }
+      const bool is_new = touched_.empty() || touched_.back() != word;
+      if (is_new) touched_.push_back(word);
+      const Word kept = is_new ? 0 : ~Word{0};
       Word* signs = line_.signs[word].data();
       const double* mu = table.chosen[h].data();
       const double nu = mu[c];
       const Word bit = Word{1} << (row & 63);
-      for_octets(begin, n_padded_,
-                 [=](Index j) { signs[j] |= nu > lambda[j] * mu[j] ? bit : Word{0}; });
-      if (!exact_) continue;
+      if (!exact_) {
+        for_octets(begin, n_padded_, [=](Index j) {
+          signs[j] = (signs[j] & kept) | (nu > lambda[j] * mu[j] ? bit : Word{0});
+        });
+        continue;
+      }
       for_octets(begin, n_padded_, [=](Index j) {
-        const double distance = std::abs(nu - lambda[j] * mu[j]) - slack[j];
+        const double value = nu - lambda[j] * mu[j];
+        const double distance = std::abs(value) - slack[j];
+        signs[j] = (signs[j] & kept) | (value > 0.0 ? bit : Word{0});
         margin[j] = distance < margin[j] ? distance : margin[j];
       });
     }
@@ -447,6 +451,7 @@ class LowestVertex {
   Line line_;
   Rows touched_;
   bool rising_ = false;
+  Index lines_ = 0;
   std::vector<Word> walk_;
   std::vector<Word> special_;  // rows that cross no line: chosen, infinity, padding
   std::vector<Task> rest_;
