@@ -64,25 +64,6 @@ Integer zaslavsky(Index n, Index rank) {
   return 2 * sum;
 }
 
-// Normals (1, c) for the 0/1 vectors c with an odd number of ones.
-Matrix demicube(Index d) {
-  const Matrix all = test::threshold(d);
-  Matrix X(all.rows() / 2, d + 1);
-  Index row = 0;
-  for (Index k = 0; k < all.rows(); ++k) {
-    if (static_cast<Index>(all.row(k).sum()) % 2 == 0) X.row(row++) = all.row(k);
-  }
-  return X;
-}
-
-// Normals (1, e_i) and (1, -e_i).
-Matrix cross_polytope(Index d) {
-  Matrix X(2 * d, d + 1);
-  X << Vector::Ones(2 * d),
-      (Matrix(2 * d, d) << Matrix::Identity(d, d), -Matrix::Identity(d, d)).finished();
-  return X;
-}
-
 Matrix direct_sum(const Matrix& A, const Matrix& B) {
   Matrix X = Matrix::Zero(A.rows() + B.rows(), A.cols() + B.cols());
   X.topLeftCorner(A.rows(), A.cols()) = A;
@@ -114,9 +95,9 @@ TEST_CASE("count: threshold arrangements") {
 
 TEST_CASE("count: demicubes and cross-polytopes") {
   const std::vector<int> demicubes{146, 3756, 291558};
-  for (Index d = 4; d <= 6; ++d) CHECK(count(demicube(d)) == demicubes[d - 4]);
+  for (Index d = 4; d <= 6; ++d) CHECK(count(test::demicube(d)) == demicubes[d - 4]);
   const std::vector<int> cross_polytopes{146, 454, 1394, 4246, 12866, 38854};
-  for (Index d = 4; d <= 9; ++d) CHECK(count(cross_polytope(d)) == cross_polytopes[d - 4]);
+  for (Index d = 4; d <= 9; ++d) CHECK(count(test::cross_polytope(d)) == cross_polytopes[d - 4]);
 }
 
 TEST_CASE("count: braid arrangements have falling factorials as polynomials") {
@@ -259,19 +240,36 @@ TEST_CASE("count: large entries") {
   CHECK(chi(Arrangement(X * (huge + test::integers(4, 4, 1 << 19, 6)))) == expected);
   const Vector scales{{1e150, 1.0, 3e-150, 1e300}};
   CHECK(chi(Arrangement(X * scales.asDiagonal())) == expected);
-  std::vector<std::vector<std::string>> rows;
-  for (Index k = 0; k < X.rows(); ++k) {
-    std::vector<Integer> row(4);
-    for (Index j = 0; j < 4; ++j) {
-      for (Index i = 0; i < 4; ++i) {
-        row[j] +=
-            Integer(static_cast<int>(X(k, i))) * pow(Integer(static_cast<int>(mix(i, j))), 15U);
-      }
+}
+
+// Numbers that the primes first tried divide.
+TEST_CASE("count: entries made to deceive the primes") {
+  const Matrix X = test::integers(12, 4, 1, 3);
+  const Polynomial expected = chi(Arrangement(X));
+  const Integer prime = (Integer(1) << 61U) - 1;
+  const auto text = [&](const std::vector<Integer>& factors, const Integer& shift) {
+    std::vector<std::vector<std::string>> rows;
+    for (Index k = 0; k < X.rows(); ++k) {
+      std::vector<Integer> row;
+      for (Index j = 0; j < 4; ++j) row.push_back(static_cast<int>(X(k, j)) * factors[j]);
+      row[1] += shift * row[0];  // a change of basis
+      rows.emplace_back();
+      for (const Integer& value : row) rows.back().push_back(value.str());
     }
-    rows.emplace_back();
-    for (const Integer& value : row) rows.back().push_back(value.str());
-  }
-  CHECK(chi(Arrangement(rows, false)) == expected);
+    return rows;
+  };
+  CHECK(chi(Arrangement(text({1, 1, 1, prime}, 0), false)) == expected);
+  CHECK(chi(Arrangement(text({1, prime, 1, prime * prime}, 7), false)) == expected);
+  CHECK(chi(Arrangement(text({1, 1, 1, 1}, prime), false)) == expected);
+  CHECK(chi(Arrangement(text({1, 3, 1, 1}, pow(prime, 20)), false)) == expected);
+
+  const std::string p = prime.str();  // equal, or in one plane, modulo the prime but not otherwise
+  const std::vector<std::vector<std::string>> generic{
+      {"1", "0", "0"}, {"1", "0", p}, {"0", "1", "0"}, {"1", "1", "1"}, {"1", p, "5"}};
+  CHECK(count(Arrangement(generic, false)) == listed(Arrangement(generic, false)));
+  const std::vector<std::vector<std::string>> flat{
+      {"1", "0", "0"}, {"1", "1", p}, {"0", "1", "0"}, {"1", "2", p}, {"3", "1", p}};
+  CHECK(count(Arrangement(flat, false)) == listed(Arrangement(flat, false)));
 }
 
 TEST_CASE("count: general position but for one dependency of doubles") {
