@@ -124,7 +124,9 @@ bool are_distinct(const Vectors<Field>& points) {
 }
 
 // Minors that do not vanish modulo one prime do not vanish, so one prime may prove general
-// position. It may also be one that makes rows vanish, or equal, or lowers the rank.
+// position: by the Whitney numbers, as any dependency lowers one of them (a circuit of k <= rank
+// vectors is broken by k - 1 of them). It may also be a prime that makes rows vanish, or equal, or
+// lowers the rank.
 bool proved_uniform(const Rows& rows, const Deadline& deadline, const Execution& execution) {
   using Field = count::Residues<1>;
   Field field(count::large_primes(kLargestPrime, 1));
@@ -133,8 +135,8 @@ bool proved_uniform(const Rows& rows, const Deadline& deadline, const Execution&
   const std::vector<Vectors<Field>> parts = count::connected_parts(field, points);
   if (parts.size() != 1 || parts[0].dimension != points.dimension) return false;
   try {
-    Tasks<Field>(field, deadline, execution, true).run(parts[0]);
-    return true;
+    const Tasks<Field> tasks(field, deadline, execution, true);
+    return tasks.run(parts[0]) == count::uniform(points.n, points.dimension);
   } catch (const count::NotUniform&) {
     return false;
   }
