@@ -113,17 +113,30 @@ Polynomial reduced(Field field, const Rows& rows, const Deadline& deadline,
 constexpr std::uint64_t kLargestPrime = std::uint64_t{1} << 61;
 constexpr double kBitsAPrime = 60.9;
 
+template <class Field>
+bool are_distinct(const Vectors<Field>& points) {
+  count::KeySet<typename Field::Element> known;
+  known.clear(points.n, points.stride());
+  for (Index j = 0; j < points.n; ++j) {
+    if (!known.insert(points.row(j))) return false;
+  }
+  return true;
+}
+
 // Minors that do not vanish modulo one prime do not vanish, so one prime may prove general
-// position.
+// position: by the Whitney numbers, as any dependency lowers one of them (a circuit of k <= rank
+// vectors is broken by k - 1 of them). It may also be a prime that makes rows vanish, or equal, or
+// lowers the rank.
 bool proved_uniform(const Rows& rows, const Deadline& deadline, const Execution& execution) {
   using Field = count::Residues<1>;
   Field field(count::large_primes(kLargestPrime, 1));
   const Vectors<Field> points = vectors(field, rows);
-  const Tasks<Field> tasks(field, deadline, execution, true);
+  if (points.n != static_cast<Index>(rows.size()) || !are_distinct(points)) return false;
+  const std::vector<Vectors<Field>> parts = count::connected_parts(field, points);
+  if (parts.size() != 1 || parts[0].dimension != points.dimension) return false;
   try {
-    if (count::connected_parts(field, points).size() != 1) return false;
-    tasks.run(points);
-    return true;
+    const Tasks<Field> tasks(field, deadline, execution, true);
+    return tasks.run(parts[0]) == count::uniform(points.n, points.dimension);
   } catch (const count::NotUniform&) {
     return false;
   }

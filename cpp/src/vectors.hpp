@@ -10,7 +10,8 @@
 
 namespace cvxnn::count {
 
-// The arrangement is in general position, or not: thrown where only the former was to be proved.
+// Thrown where two hyperplanes meet a third alike, if the only question is whether the arrangement
+// is in general position. That this is not thrown proves nothing.
 struct NotUniform {};
 
 // The first non-zero entry of each vector, its lead, is 1. Vectors with later leads come first, so
@@ -154,7 +155,7 @@ class Restriction {
   using Element = typename Field::Element;
   using Points = Vectors<Field>;
 
-  // If `uniform`, throws NotUniform where two hyperplanes meet this one alike.
+  // If `uniform`, may throw NotUniform.
   explicit Restriction(bool uniform) : uniform_(uniform) {}
 
   void operator()(Field& field, const Points& points, Index i, Points& out) {

@@ -21,11 +21,10 @@ class Whitney {
  public:
   using Points = Vectors<Field>;
 
-  // If `uniform`, throws NotUniform unless the vectors are in general position.
+  // If `uniform`, may throw NotUniform.
   Whitney(const Field& field, int dimension, Watch& watch, bool uniform)
       : field_(field),
         watch_(watch),
-        uniform_(uniform),
         restriction_(uniform),
         lines_(field_, watch, uniform),
         levels_(static_cast<std::size_t>(dimension)) {}
@@ -105,7 +104,6 @@ class Whitney {
 
   Field field_;
   Watch& watch_;
-  bool uniform_;
   Restriction<Field> restriction_;
   LineSums<Field> lines_;
   std::vector<Points> levels_;  // by dimension, the restriction now looked at
