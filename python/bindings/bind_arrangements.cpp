@@ -23,7 +23,9 @@ void bind_arrangements(py::module_& m) {
       .def_property_readonly("dimension", &Arrangement::dimension)
       .def_property_readonly("affine", &Arrangement::affine)
       .def_property_readonly("rank", &Arrangement::rank)
-      .def_property_readonly("n_distinct", &Arrangement::n_distinct);
+      .def_property_readonly("n_distinct", &Arrangement::n_distinct)
+      .def("sources", &Arrangement::sources,
+           "For each hyperplane given, the number of the distinct one it equals; -1 for zero rows.");
   m.def(
       "count_cells",
       [](const Arrangement& arrangement, double max_seconds) {
