@@ -87,10 +87,10 @@ def enumerate_cells(
            [1, 0, 0],
            [1, 0, 1],
            [1, 1, 1]])
-    >>> enumerate_cells([[1], [1]], offset=[0, -2], witnesses=True).witnesses
-    array([[-0.5...],
-           [ 1...],
-           [ 4...]])
+    >>> enumerate_cells([[1], [1]], offset=[0, -2]).to_dense().astype(int)
+    array([[0, 0],
+           [1, 0],
+           [1, 1]])
     """
     n_threads = thread_count(n_jobs)
     hyperplanes = as_hyperplanes(X, offset)

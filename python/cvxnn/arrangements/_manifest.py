@@ -35,7 +35,7 @@ class Manifest:
     Attributes
     ----------
     records : list of dict
-        Those found and those appended.
+        Those found and those appended. The checksum of each covers those before it.
     """
 
     def __init__(self, folder: Path, header: Record, first_tasks: Callable[[], Any]) -> None:
@@ -43,12 +43,13 @@ class Manifest:
         folder.mkdir(parents=True, exist_ok=True)
         if not self.path.exists():
             _refuse_other_files(folder)
-            line = _line({**header, "pending": first_tasks()[::-1]})
+            line = _line({**header, "pending": first_tasks()[::-1]}, previous=0)
             write_whole(self.path, lambda file: file.write(line))
         # unbuffered: what a full disk refused must not be tried again when the file is closed
         self._file = open(self.path, "r+b", buffering=0)
         try:
             _lock(self._file, folder)
+            self._checksum = 0
             self.records = self._read()
         except BaseException:
             self._file.close()
@@ -62,13 +63,14 @@ class Manifest:
         """Write one more record and wait for the disk."""
         end = self._file.tell()
         try:
-            line = _line(record)
+            line = _line(record, self._checksum)
             while line:  # a disk that is nearly full takes a part
                 line = line[self._file.write(line) :]
             flush_to_disk(self._file)
         except BaseException:
             self._cut(end)
             raise
+        self._checksum = _checksum(record, self._checksum)
         self.records.append(record)
 
     def __enter__(self) -> Manifest:
@@ -95,7 +97,8 @@ class Manifest:
         try:
             parsed = json.loads(line)
             record: Record = parsed["record"]
-            whole = parsed["crc32"] == crc32(_encoded(record))
+            self._checksum = _checksum(record, self._checksum)
+            whole = parsed["crc32"] == self._checksum
         except (ValueError, TypeError, KeyError):
             whole = False
         if not whole:
@@ -115,8 +118,12 @@ def _encoded(record: Record) -> bytes:
     return json.dumps(record, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _line(record: Record) -> bytes:
-    return b'{"crc32":%d,"record":%b}\n' % (crc32(_encoded(record)), _encoded(record))
+def _checksum(record: Record, previous: int) -> int:
+    return crc32(_encoded(record), previous)
+
+
+def _line(record: Record, previous: int) -> bytes:
+    return b'{"crc32":%d,"record":%b}\n' % (_checksum(record, previous), _encoded(record))
 
 
 def _refuse_other_files(folder: Path) -> None:
