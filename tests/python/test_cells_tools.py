@@ -90,7 +90,12 @@ def test_first_met_survives_equal_mixtures(monkeypatch):
 def test_witnesses_follow_their_cells():
     cells = enumerate_cells(gaussian_problem(6, 3, seed=0)[0], witnesses=True)
     shuffled = cells[np.random.default_rng(0).permutation(len(cells))]
-    for again in (shuffled.sorted(), shuffled | cells, shuffled & cells, shuffled[:9] ^ shuffled[9:]):
+    for again in (
+        shuffled.sorted(),
+        shuffled | cells,
+        shuffled & cells,
+        shuffled[:9] ^ shuffled[9:],
+    ):
         assert again == cells
         assert np.array_equal(again.witnesses, cells.witnesses)
     assert (cells | Cells(cells.packed, 6)).witnesses is None

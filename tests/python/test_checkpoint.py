@@ -197,7 +197,9 @@ def test_killed_at_random_moments(tmp_path, seed):
     moments = random.Random(seed)
     for _ in range(6):
         with subprocess.Popen(
-            [sys.executable, "-c", WORKER, tmp_path, "never", "0"], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WORKER, tmp_path, "never", "0"],
+            stdout=subprocess.PIPE,
+            text=True,
         ) as process:
             assert process.stdout.readline() == "started\n"
             time.sleep(moments.uniform(0.0, 0.03))
@@ -249,7 +251,7 @@ def test_other_data_is_refused(tmp_path):
     other = X.copy()
     other[7, 2] = np.nextafter(other[7, 2], 1.0)
     for data in (other, X[::-1], -X, X[:-1], X[:, :-1]):
-        with pytest.raises(ValueError, match="the checkpoint .* is of other data"):
+        with pytest.raises(ValueError, match=r"the checkpoint .* is of other data"):
             enumerate_cells(data, checkpoint=tmp_path)
     with pytest.raises(ValueError, match="is of other data"):
         enumerate_cells(X, offset=np.zeros(20), checkpoint=tmp_path)
@@ -259,7 +261,7 @@ def test_other_data_is_refused(tmp_path):
 def test_another_version_is_refused(tmp_path, monkeypatch):
     interrupted(tmp_path, 300)
     monkeypatch.setattr(_checkpoint, "_FORMAT", _checkpoint._FORMAT + 1)
-    with pytest.raises(ValueError, match="was written in format 1, this version .* format 2"):
+    with pytest.raises(ValueError, match=r"was written in format 1, this version .* format 2"):
         enumerate_cells(X, checkpoint=tmp_path)
 
 
@@ -289,7 +291,7 @@ def test_damaged_manifests_are_refused_or_continued(tmp_path):
     for place in [*range(0, 60, 7), *(moments.randrange(len(content) - 1) for _ in range(60))]:
         altered = bytes([content[place] ^ 2])
         manifest.write_bytes(content[:place] + altered + content[place + 1 :])
-        with pytest.raises(ValueError, match="manifest.jsonl is damaged: line"):
+        with pytest.raises(ValueError, match=r"manifest\.jsonl is damaged: line"):
             enumerate_cells(X, checkpoint=folder)
     first = content.index(b"\n") + 1
     second = content.index(b"\n", first) + 1
@@ -347,7 +349,9 @@ def test_a_full_disk(tmp_path, monkeypatch, n_writes, where):
             patch.setattr(_manifest, "flush_to_disk", failing(_manifest.flush_to_disk))
         else:
             patch.setattr(_files, "flush_to_disk", failing(_files.flush_to_disk))
-        with pytest.raises(OSError, match="No space left on device; .* finished shards are kept") as e:
+        with pytest.raises(
+            OSError, match=r"No space left on device; .* finished shards are kept"
+        ) as e:
             enumerate_cells(X, checkpoint=tmp_path)
     assert e.value.errno == errno.ENOSPC
     assert e.value.filename == str(tmp_path)

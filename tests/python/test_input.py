@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ matrices = st.tuples(st.integers(1, 6), st.integers(1, 3)).flatmap(
 def line_cells(rows):
     """Cells of points x u + b = 0 on the line, by hand: the pattern between any two."""
     points = sorted({-Fraction(b) / Fraction(x) for x, b in rows if x != 0})
-    between = [(a + b) / 2 for a, b in zip(points, points[1:], strict=False)]
+    between = [(a + b) / 2 for a, b in pairwise(points)]
     inside = [points[0] - 1, *between, points[-1] + 1] if points else [Fraction(0)]
     return sorted([int(Fraction(x) * u + Fraction(b) > 0) for x, b in rows] for u in inside)
 
@@ -176,7 +177,7 @@ def test_bad_matrices(function, X, message):
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_missing_values_of_data_frames(library):
-    with pytest.raises(ValueError, match="X must .* row 2 holds"):
+    with pytest.raises(ValueError, match=r"X must .* row 2 holds"):
         count_cells(missing(library))
     with pytest.raises(ValueError, match="X must be a non-empty 2-D array"):
         count_cells(missing(library)[[]] if library == "pandas" else missing(library).select([]))

@@ -64,11 +64,13 @@ def test_offsets_of_zero_change_nothing():
 
 
 def test_affine_witnesses_of_very_different_scales():
-    X = np.array([[1e-120, 1.0], [1.0, 1e100], [3e150, -1e-150]])
-    offset = np.array([1e-60, -1e80, 1e30])
-    cells = enumerate_cells(X, offset=offset, witnesses=True)
-    assert len(cells) == 7
-    assert np.isfinite(cells.witnesses).all()
+    X, offset = gaussian_problem(5, 2, seed=0)
+    expected = enumerate_cells(X, offset=offset)
+    columns = np.array([1e-120, 1e100])
+    cells = enumerate_cells(X * columns, offset=1e30 * offset, witnesses=True)
+    assert cells == expected
+    values = (cells.witnesses * columns / 1e30) @ X.T + offset
+    assert ((values > 0) == cells.to_dense()).all()
 
 
 def test_affine_cells_without_a_double_inside():
@@ -138,9 +140,7 @@ def test_blocks_come_before_all_cells_are_known():
     X, _ = gaussian_problem(500, 12, seed=0)  # about 1e20 cells
     block = next(iter_cells(X, block_size=1000))
     assert len(block) == len(block.unique()) == 1000
-    signs = enumerate_cells(X[:8, :3]).to_dense()  # patterns of a part of rows and columns occur
     assert block.n_hyperplanes == 500
-    assert signs.shape[1] == 8
 
 
 @pytest.mark.parametrize("block_size", [0, -1, 1.5, True, None, "5"])
@@ -151,7 +151,7 @@ def test_bad_block_sizes(block_size):
 
 def test_arguments_of_iter_cells_are_checked_by_the_call():
     for arguments, options in [(([[np.nan]],), {}), ((np.eye(2),), {"n_jobs": 0})]:
-        with pytest.raises(ValueError, match="X must be finite|n_jobs"):
+        with pytest.raises(ValueError, match=r"X must be finite|n_jobs"):
             iter_cells(*arguments, **options)
 
 
@@ -201,7 +201,7 @@ def test_what_does_not_fit_into_memory(monkeypatch):
 
 def test_what_fits_into_no_memory_is_refused_at_once():
     X, _ = gaussian_problem(500, 12, seed=0)
-    with pytest.raises(TooManyCells, match="Zaslavsky's upper bound is about 1e.* GB of memory"):
+    with pytest.raises(TooManyCells, match=r"Zaslavsky's upper bound is about 1e.* GB of memory"):
         enumerate_cells(X)
     assert zaslavsky(500, 12) > 10**15
 

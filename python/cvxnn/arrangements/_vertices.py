@@ -14,8 +14,8 @@ __all__ = ["points_near_vertices"]
 Points = NDArray[np.float64]
 
 _ROUNDING = 1e-9  # relative; what is smaller counts as zero
-_MOST = 4096  # systems of equations solved at a time
-_ENTRIES = 1 << 22
+_MOST = 256  # systems of equations solved at a time
+_ENTRIES = 1 << 20
 
 
 def points_near_vertices(
@@ -44,10 +44,14 @@ def points_near_vertices(
     basis = np.linalg.svd(rows, full_matrices=False)[2][:rank]
     reduced = rows @ basis.T  # the same arrangement in as many dimensions as its rank
 
+    size = max(1, min(_MOST, _ENTRIES // (rank * rank + len(rows))))
+
     def draw(n_points: int) -> Points:
-        per_point = rank * rank + len(rows)
-        n_points = max(1, min(n_points, _MOST, _ENTRIES // per_point))
-        chosen = reduced[_choices(random, n_points, n_rows, rank - 1)]
+        # always as many at a time, so that the points do not depend on how many are asked for
+        return np.concatenate([draw_some() for _ in range(0, n_points, size)])
+
+    def draw_some() -> Points:
+        chosen = reduced[_choices(random, size, n_rows, rank - 1)]
         line, step = _meet(chosen, random)
         away = _step_length(reduced, line, step)
         points = np.ldexp((line + away[:, None] * step) @ basis, -exponents)
@@ -83,14 +87,16 @@ def _meet(chosen: Points, random: np.random.RandomState) -> tuple[Points, Points
     The step has random signs on the rows; a set of dependent rows gets no step.
     """
     n_points, size = chosen.shape[:2]
-    left, values, right = np.linalg.svd(chosen, full_matrices=True)
-    line = right[:, -1] * random.choice((-1.0, 1.0), size=(n_points, 1))
+    orthogonal, triangle = np.linalg.qr(chosen.transpose(0, 2, 1), mode="complete")
+    triangle = triangle[:, :size].transpose(0, 2, 1)
+    line = orthogonal[:, :, -1] * random.choice((-1.0, 1.0), size=(n_points, 1))
     signs = random.choice((-1.0, 1.0), size=(n_points, size))
-    independent = values[:, -1] > _ROUNDING
-    values[~independent] = np.inf
-    coefficients = np.einsum("pts,pt->ps", left, signs) / values
-    step = np.einsum("ps,psr->pr", coefficients, right[:, :size])
-    step[~independent] = 0.0
+    pivots = np.abs(np.diagonal(triangle, axis1=1, axis2=2))
+    dependent = np.min(pivots, axis=1) <= _ROUNDING
+    triangle[dependent] = np.eye(size)
+    coefficients = np.linalg.solve(triangle, signs[:, :, None])
+    step = (orthogonal[:, :, :size] @ coefficients)[:, :, 0]
+    step[dependent] = 0.0
     return line, step
 
 
