@@ -44,7 +44,7 @@ BENCHMARK(solve_sampled)
 
 void solve_exact(benchmark::State& state) {
   const Matrix X = Matrix::Random(state.range(0), 3);
-  solve(state, X, cvxnn::enumerate_cells(cvxnn::Arrangement(X), {}));
+  solve(state, X, cvxnn::enumerate_cells(cvxnn::Arrangement(X), {}, {}));
 }
 BENCHMARK(solve_exact)->ArgName("n")->Arg(20)->Arg(50)->Arg(100)->Unit(benchmark::kMillisecond);
 

@@ -1,308 +1,129 @@
-// Listing by flats: every cell of an arrangement of rank r has an extreme ray, a line on which r -
-// 1 independent hyperplanes meet. Around such a ray the arrangement looks like the hyperplanes
-// through it, an arrangement of rank r - 1, whose cells are listed recursively. Each flat is
-// visited once, through its lexicographically first basis.
 #include "cvxnn/enumerate.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
-#include <unordered_set>
+#include <stdexcept>
 
-#include "normal_form.hpp"
+#include "engine.hpp"
 
 namespace cvxnn {
 namespace {
 
-using exact::Integer;
-using exact::Row;
-using exact::Rows;
+constexpr Index kTaskCells = Index{1} << 18;  // large beside the cost of starting a task
 
-using Pattern = std::vector<Word>;
-
-struct PatternHash {
-  std::size_t operator()(const Pattern& pattern) const {
-    Word hash = 0x9e3779b97f4a7c15ULL;
-    for (const Word word : pattern) {
-      hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
-      hash ^= hash >> 32;
-    }
-    return static_cast<std::size_t>(hash);
-  }
-};
-
-using PatternSet = std::unordered_set<Pattern, PatternHash>;
-
-PatternSet list_cells(const Rows& rows, const Execution& execution);
-
-void complement(Pattern& pattern, Index n_bits) {
-  for (Word& word : pattern) word = ~word;
-  if (n_bits % 64 != 0) pattern.back() &= (Word{1} << (n_bits % 64)) - 1;
+Index pattern_budget(Index n_words) {
+  constexpr Index kTaskWords = Index{1} << 22;
+  return std::clamp<Index>(kTaskWords / std::max<Index>(1, n_words), 64, kTaskCells);
 }
-
-// One Bareiss step: eliminates `column` from every row by `rows[pivot]`. All rows keep one common
-// positive or negative factor relative to each other, so ratios and zeros survive; a common sign
-// only swaps a ray with its opposite.
-Rows restrict_to(const Rows& rows, Index pivot, Index column, const Integer& previous) {
-  const Row& base = rows[pivot];
-  Rows reduced;
-  reduced.reserve(rows.size());
-  for (const Row& row : rows) {
-    Row kept;
-    kept.reserve(row.size() - 1);
-    for (Index j = 0; j < static_cast<Index>(row.size()); ++j) {
-      if (j != column) kept.push_back((base[column] * row[j] - row[column] * base[j]) / previous);
-    }
-    reduced.push_back(std::move(kept));
-  }
-  return reduced;
-}
-
-Index leading_column(const Row& row) {
-  Index column = 0;
-  while (row[column] == 0) ++column;
-  return column;
-}
-
-// The values of all rows on the line that is left when one last hyperplane is chosen in a plane:
-// signs of two-by-two determinants, by doubles where their rounding error allows it.
-class PlaneSigns {
- public:
-  explicit PlaneSigns(const Rows& rows) : rows_(rows), approximate_(rows.size(), 2) {
-    for (std::size_t k = 0; k < rows.size(); ++k) {
-      const Index exponent = std::max(bit_length(rows[k][0]), bit_length(rows[k][1]));
-      for (int j = 0; j < 2; ++j) approximate_(k, j) = scaled(rows[k][j], exponent);
-    }
-  }
-
-  int sign(Index pivot, Index k) const {
-    // entries and products are each rounded by at most 2^-52 relative, four roundings a term
-    const double left = approximate_(pivot, 0) * approximate_(k, 1);
-    const double right = approximate_(pivot, 1) * approximate_(k, 0);
-    const double difference = left - right;
-    const double error = 0x1p-48 * (std::abs(left) + std::abs(right));
-    if (difference > error) return 1;
-    if (difference < -error) return -1;
-    return Integer(rows_[pivot][0] * rows_[k][1] - rows_[pivot][1] * rows_[k][0]).sign();
-  }
-
- private:
-  static Index bit_length(const Integer& value) {
-    return value == 0 ? 0 : static_cast<Index>(msb(abs(value))) + 1;
-  }
-
-  // value / 2^exponent, or NaN (which decides nothing) where products of such could underflow.
-  static double scaled(const Integer& value, Index exponent) {
-    constexpr Index kDigits = 64;
-    constexpr Index kSmallest = 400;
-    const Index length = bit_length(value);
-    if (length == 0) return 0.0;
-    if (exponent - length > kSmallest) return std::numeric_limits<double>::quiet_NaN();
-    const Index dropped = std::max<Index>(length - kDigits, 0);
-    const Integer leading = abs(value) >> static_cast<unsigned>(dropped);
-    const double magnitude =
-        std::ldexp(leading.convert_to<double>(), static_cast<int>(dropped - exponent));
-    return value < 0 ? -magnitude : magnitude;
-  }
-
-  const Rows& rows_;
-  Eigen::Matrix<double, Eigen::Dynamic, 2> approximate_;
-};
-
-class FlatWalk {
- public:
-  FlatWalk(const Rows& rows, const Execution& execution)
-      : rows_(rows),
-        n_(static_cast<Index>(rows.size())),
-        poller_(execution),
-        signs_(rows.size(), 1) {}
-
-  // All flats whose lexicographically first basis starts with a row in [begin, end).
-  void from(Index begin, Index end) {
-    if (rows_.front().size() == 2) return visit_plane(rows_, begin, end);
-    for (Index first = begin; first < end; ++first) {
-      const Index column = leading_column(rows_[first]);
-      descend(restrict_to(rows_, first, column, 1), first, rows_[first][column]);
-    }
-  }
-
-  // The flat {0} of an arrangement of rank one: a single hyperplane, two cells.
-  void rank_one() { emit({}); }
-
-  PatternSet take() { return std::move(found_); }
-
- private:
-  // `table` holds every row seen in the flat of the rows chosen so far, the last of them `chosen`.
-  void descend(const Rows& table, Index chosen, const Integer& previous) {
-    if (table.front().size() == 2) return visit_plane(table, chosen + 1, n_);
-    for (Index next = chosen + 1; next < n_; ++next) {
-      if (exact::is_zero(table[next])) continue;
-      const Index column = leading_column(table[next]);
-      const Rows reduced = restrict_to(table, next, column, previous);
-      if (spans_an_earlier_row(table, reduced, next)) continue;
-      descend(reduced, next, table[next][column]);
-    }
-  }
-
-  // An earlier row that enters the span together with `next` would come before it in the
-  // lexicographically first basis.
-  static bool spans_an_earlier_row(const Rows& table, const Rows& reduced, Index next) {
-    for (Index k = 0; k < next; ++k) {
-      if (exact::is_zero(reduced[k]) && !exact::is_zero(table[k])) return true;
-    }
-    return false;
-  }
-
-  // The rays on which one of the rows [begin, end) meets the flat, a plane.
-  void visit_plane(const Rows& table, Index begin, Index end) {
-    const PlaneSigns plane(table);
-    for (Index last = begin; last < end; ++last) {
-      if (!exact::is_zero(table[last])) visit_ray(table, plane, last);
-      poller_.check();
-    }
-  }
-
-  void visit_ray(const Rows& table, const PlaneSigns& plane, Index last) {
-    std::vector<Index> through;
-    for (Index k = 0; k < n_; ++k) {
-      signs_[k] = plane.sign(last, k);
-      if (signs_[k] != 0) continue;
-      if (k < last && !exact::is_zero(table[k])) return;  // not the first basis of this flat
-      through.push_back(k);
-    }
-    emit(through);
-  }
-
-  // Adds the cells around the ray with the current signs; of each opposite pair the one with bit 0.
-  void emit(const std::vector<Index>& through) {
-    Pattern base(static_cast<std::size_t>(words_for(n_)), 0);
-    for (Index k = 0; k < n_; ++k) {
-      if (signs_[k] > 0) set_bit(base.data(), k);
-    }
-    const Index n_through = static_cast<Index>(through.size());
-    const auto add = [&](const Word* local) {
-      Pattern pattern = base;
-      for (Index j = 0; j < n_through; ++j) {
-        if (get_bit(local, j)) set_bit(pattern.data(), through[j]);
-      }
-      if (!get_bit(pattern.data(), 0)) complement(pattern, n_);
-      found_.insert(std::move(pattern));
-    };
-    const Index rank = static_cast<Index>(rows_.front().size());
-    if (n_through == rank - 1) {  // independent hyperplanes: every sign combination is a cell
-      for (Word local = 0; local < (Word{1} << n_through); ++local) add(&local);
-      return;
-    }
-    Rows subset;
-    for (const Index k : through) subset.push_back(rows_[k]);
-    subset = exact::select_columns(subset, exact::independent_columns(subset));
-    for (Pattern local : list_cells(subset, {1, {}})) {
-      add(local.data());
-      complement(local, n_through);
-      add(local.data());
-    }
-    poller_.check();
-  }
-
-  const Rows& rows_;
-  const Index n_;
-  Poller poller_;
-  PatternSet found_;
-  std::vector<int> signs_;
-};
-
-// One of each pair of opposite cells of the arrangement of these pairwise non-parallel rows, whose
-// number of columns is their rank.
-PatternSet list_cells(const Rows& rows, const Execution& execution) {
-  if (rows.front().size() == 1) {
-    FlatWalk walk(rows, execution);
-    walk.rank_one();
-    return walk.take();
-  }
-  const Index n = static_cast<Index>(rows.size());
-  const Index step = rows.front().size() == 2 ? 64 : 1;  // a plane's doubles are made once a task
-  std::vector<PatternSet> parts(static_cast<std::size_t>(execution.n_threads));
-  const Index n_tasks = (n + step - 1) / step;
-  const double n_flats =
-      std::pow(static_cast<double>(n), static_cast<double>(rows.front().size() - 1));
-  const double task_cost = 8.0 * n_flats * static_cast<double>(n) / static_cast<double>(n_tasks);
-  parallel_for(n_tasks, task_cost, execution, [&](Index task, int thread, const auto& poll) {
-    const Execution inner{1, poll};
-    FlatWalk walk(rows, inner);
-    walk.from(task * step, std::min(n, (task + 1) * step));
-    parts[thread].merge(walk.take());
-  });
-  for (std::size_t t = 1; t < parts.size(); ++t) parts[0].merge(parts[t]);
-  return std::move(parts[0]);
-}
-
-// Deletion and restriction: c(A) = 1 + sum over hyperplanes h_i of c(h_1, .., h_{i-1} seen in h_i).
-class Counter {
- public:
-  Counter(double max_seconds, const Execution& execution)
-      : poller_(execution), max_seconds_(max_seconds) {}
-
-  // Rows must be zero-free; parallel ones may repeat.
-  std::optional<Integer> count(Rows rows) {
-    poller_.check();
-    const std::chrono::duration<double> elapsed = Clock::now() - start_;
-    if (elapsed.count() > max_seconds_) return std::nullopt;
-    for (Row& row : rows) exact::make_direction(row);
-    std::sort(rows.begin(), rows.end());
-    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-    if (rows.empty()) return Integer(1);
-    if (rows.front().size() <= 2) return Integer(2 * rows.size());
-    Integer total = 1;
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const Rows before(rows.begin(), rows.begin() + i + 1);
-      Rows inside = restrict_to(before, i, leading_column(rows[i]), 1);
-      inside.pop_back();
-      const std::optional<Integer> part = count(std::move(inside));
-      if (!part) return std::nullopt;
-      total += *part;
-    }
-    return total;
-  }
-
- private:
-  using Clock = std::chrono::steady_clock;
-
-  Poller poller_;
-  const Clock::time_point start_ = Clock::now();
-  const double max_seconds_;
-};
 
 }  // namespace
 
-std::optional<std::string> count_cells(const Arrangement& arrangement, double max_seconds,
-                                       const Execution& execution) {
-  const NormalForm& form = arrangement.normal_form();
-  if (form.rows.empty()) return "1";
-  const std::optional<Integer> count = Counter(max_seconds, execution).count(form.rows);
-  if (!count) return std::nullopt;
-  return Integer(form.affine ? *count / 2 : *count).str();
+const char* name_of(Method method) {
+  switch (method) {
+    case Method::lowest_vertex:
+      return "lowest_vertex";
+    case Method::ray_tree:
+      return "ray_tree";
+    default:
+      return "reverse_search";
+  }
 }
 
-Cells enumerate_cells(const Arrangement& arrangement, const Execution& execution) {
+Method choose_method(const Arrangement& arrangement, const std::string& name) {
+  for (const Method method : {Method::lowest_vertex, Method::ray_tree, Method::reverse_search}) {
+    if (name == name_of(method)) return method;
+  }
+  if (name != "auto") {
+    throw std::invalid_argument(
+        "method must be one of 'auto', 'lowest_vertex', 'ray_tree', 'reverse_search', got '" +
+        name + "'");
+  }
+  return suits_lowest_vertex(arrangement.normal_form()) ? Method::lowest_vertex : Method::ray_tree;
+}
+
+void PatternSink::flush() {
+  if (size_ == 0) return;
+  expanded_.resize(static_cast<std::size_t>(size_ * map_.n_words_out()));
+  for (int side = 0; side < sides_; ++side) {
+    const bool as_is = side == 0 && map_.identity();
+    if (!as_is) map_.apply(patterns_.data(), size_, side == 1, expanded_.data());
+    visit_(as_is ? patterns_.data() : expanded_.data(), size_);
+  }
+  left_ -= sides_ * size_;
+  size_ = 0;
+}
+
+void PatternSink::make_room(Index count) {
+  flush();
+  capacity_ = std::max(capacity_, count);
+  patterns_.resize(static_cast<std::size_t>(capacity_ * map_.n_words_in()));
+}
+
+std::vector<Task> first_tasks(const Arrangement& arrangement, const Engine& engine) {
   const NormalForm& form = arrangement.normal_form();
-  const PatternMap map(form);
+  if (form.rows.empty()) return {{}};
+  switch (engine.method) {
+    case Method::lowest_vertex:
+      return first_lowest_vertex_tasks(form);
+    case Method::ray_tree:
+      return {{}};
+    default:
+      return first_reverse_search_tasks(form);
+  }
+}
+
+std::vector<Task> explore(const Arrangement& arrangement, const Engine& engine, const Task& task,
+                          Index budget, const CellVisitor& visit,
+                          const std::function<bool()>& poll) {
+  const NormalForm& form = arrangement.normal_form();
+  if (form.rows.empty()) {
+    const std::vector<Word> nothing(
+        static_cast<std::size_t>(words_for(arrangement.n_hyperplanes())));
+    visit(nothing.data(), 1);
+    return {};
+  }
+  PatternSink sink(form, budget, visit);
+  const Execution execution{1, poll};
+  Poller poller(execution);
+  switch (engine.method) {
+    case Method::lowest_vertex:
+      return explore_lowest_vertex(form, engine.exact, task, sink, poller);
+    case Method::ray_tree:
+      return explore_ray_tree(form, task, sink, poller);
+    default:
+      return explore_reverse_search(form, task, sink, poller);
+  }
+}
+
+Cells enumerate_cells(const Arrangement& arrangement, const Engine& engine,
+                      const Execution& execution) {
   Cells cells;
   cells.n_hyperplanes = arrangement.n_hyperplanes();
-  if (form.rows.empty()) {
-    cells.bits.assign(static_cast<std::size_t>(cells.n_words()), 0);
-    return cells;
+  const Index n_words = cells.n_words();
+  const Index budget = pattern_budget(n_words);
+  std::vector<Task> tasks = first_tasks(arrangement, engine);
+  std::vector<std::vector<Word>> found(static_cast<std::size_t>(execution.n_threads));
+  Index first_budget = 1024;  // small at first, so that there is something to share
+  while (!tasks.empty()) {
+    std::vector<std::vector<Task>> rest(tasks.size());
+    parallel_for(static_cast<Index>(tasks.size()), 1e4, execution,
+                 [&](Index i, int thread, const auto& poll) {
+                   std::vector<Word>& words = found[thread];
+                   const auto visit = [&](const Word* patterns, Index count) {
+                     words.insert(words.end(), patterns, patterns + count * n_words);
+                   };
+                   rest[i] = explore(arrangement, engine, tasks[i], std::min(budget, first_budget),
+                                     visit, poll);
+                 });
+    tasks.clear();
+    for (auto& part : rest) {
+      for (Task& task : part) tasks.push_back(std::move(task));
+    }
+    first_budget *= 4;
   }
-  const PatternSet half = list_cells(form.rows, execution);
-  const std::size_t sides = form.affine ? 1 : 2;
-  cells.bits.assign(sides * half.size() * static_cast<std::size_t>(cells.n_words()), 0);
-  Word* out = cells.bits.data();
-  for (const Pattern& pattern : half) {
-    const bool below = form.affine && !get_bit(pattern.data(), form.n_rows() - 1);
-    map.apply(pattern.data(), below, out);
-    out += cells.n_words();
-    if (form.affine) continue;
-    map.apply(pattern.data(), true, out);
-    out += cells.n_words();
+  cells.bits = std::move(found.front());
+  for (std::size_t t = 1; t < found.size(); ++t) {
+    cells.bits.insert(cells.bits.end(), found[t].begin(), found[t].end());
+    std::vector<Word>().swap(found[t]);
   }
   sort_unique(cells);
   return cells;

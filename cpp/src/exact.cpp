@@ -87,6 +87,46 @@ std::vector<Index> independent_modulo(const Rows& rows, std::uint64_t p) {
   return columns;
 }
 
+// Rows in echelon form, primitive, grown one by one.
+class Echelon {
+ public:
+  struct Pivot {
+    Row row;
+    Index column;
+  };
+
+  // Whether the row was independent of those before.
+  bool add(Row row) {
+    for (const Pivot& pivot : pivots_) eliminate(pivot, row);
+    const auto lead =
+        std::find_if(row.begin(), row.end(), [](const Integer& value) { return value != 0; });
+    if (lead == row.end()) return false;
+    const Index column = static_cast<Index>(lead - row.begin());
+    pivots_.push_back({std::move(row), column});
+    return true;
+  }
+
+  // Clears the columns of the pivots in all other rows.
+  void reduce() {
+    for (std::size_t i = pivots_.size(); i-- > 0;) {
+      for (std::size_t k = 0; k < i; ++k) eliminate(pivots_[i], pivots_[k].row);
+    }
+  }
+
+  const std::vector<Pivot>& pivots() const { return pivots_; }
+
+ private:
+  static void eliminate(const Pivot& pivot, Row& row) {
+    const Integer factor = row[pivot.column];
+    if (factor == 0) return;
+    const Integer& scale = pivot.row[pivot.column];
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = scale * row[j] - factor * pivot.row[j];
+    make_primitive(row);
+  }
+
+  std::vector<Pivot> pivots_;
+};
+
 }  // namespace
 
 Row integer_row(const double* values, Index size, Index stride) {
@@ -171,6 +211,67 @@ std::vector<Index> independent_columns(const Rows& rows) {
     const bool proved = bits_seen > (rank + 1) * bits_an_order;
     if (proved || rank == std::min(n_columns, static_cast<Index>(rows.size()))) return best;
   }
+}
+
+double scaled_double(const Integer& value, Index exponent) {
+  constexpr Index kDigits = 60;
+  constexpr Index kSmallest = 900;
+  const Index length = bit_length(value);
+  if (length == 0 || exponent - length > kSmallest) return 0.0;
+  const Index dropped = std::max<Index>(length - kDigits, 0);
+  const Integer leading = abs(value) >> static_cast<unsigned>(dropped);
+  const double magnitude = std::ldexp(static_cast<double>(static_cast<std::int64_t>(leading)),
+                                      static_cast<int>(dropped - exponent));
+  return value < 0 ? -magnitude : magnitude;
+}
+
+double ratio(const Integer& a, const Integer& b) {
+  const Index length_a = bit_length(a);
+  const Index length_b = bit_length(b);
+  const double quotient = scaled_double(a, length_a) / scaled_double(b, length_b);
+  const Index exponent = std::clamp<Index>(length_a - length_b, -5000, 5000);
+  return std::ldexp(quotient, static_cast<int>(exponent));
+}
+
+Integer dot(const Row& a, const Row& b) {
+  Integer sum = 0;
+  for (std::size_t j = 0; j < a.size(); ++j) sum += a[j] * b[j];
+  return sum;
+}
+
+std::vector<Index> first_basis(const Rows& rows, Index cap) {
+  Echelon echelon;
+  std::vector<Index> basis;
+  for (std::size_t k = 0; k < rows.size() && static_cast<Index>(basis.size()) < cap; ++k) {
+    if (echelon.add(rows[k])) basis.push_back(static_cast<Index>(k));
+  }
+  return basis;
+}
+
+Rows kernel(const Rows& rows, Index n_columns) {
+  Echelon echelon;
+  for (const Row& row : rows) echelon.add(row);
+  echelon.reduce();
+  const auto& pivots = echelon.pivots();
+  std::vector<char> is_pivot(static_cast<std::size_t>(n_columns), 0);
+  for (const auto& pivot : pivots) is_pivot[pivot.column] = 1;
+  Rows basis;
+  for (Index free = 0; free < n_columns; ++free) {
+    if (is_pivot[free]) continue;
+    Integer common = 1;  // of the pivots that the free column meets
+    for (const auto& pivot : pivots) {
+      if (pivot.row[free] != 0) common = lcm(common, pivot.row[pivot.column]);
+    }
+    Row vector(static_cast<std::size_t>(n_columns));
+    vector[free] = common;
+    for (const auto& pivot : pivots) {
+      if (pivot.row[free] == 0) continue;
+      vector[pivot.column] = -(common / pivot.row[pivot.column]) * pivot.row[free];
+    }
+    make_primitive(vector);
+    basis.push_back(std::move(vector));
+  }
+  return basis;
 }
 
 Rows select_columns(const Rows& rows, const std::vector<Index>& columns) {

@@ -36,9 +36,24 @@ int sign_dot(const double* a, Index stride_a, const double* b, Index stride_b, I
 // Digits of |value| in base two.
 Index bit_length(const Integer& value);
 
+// value / 2^exponent with a relative error of at most 2^-52, below 2^-900 zero.
+double scaled_double(const Integer& value, Index exponent);
+
 // Indices of linearly independent columns spanning the column space; their number is the rank.
 // Dropping the other columns changes no cell.
 std::vector<Index> independent_columns(const Rows& rows);
+
+// A basis of {u : row . u = 0 for every row}, as primitive integer vectors.
+Rows kernel(const Rows& rows, Index n_columns);
+
+// a / b with a relative error of at most 2^-50; infinite or zero where doubles end. b must not be
+// 0.
+double ratio(const Integer& a, const Integer& b);
+
+Integer dot(const Row& a, const Row& b);
+
+// Indices of the lexicographically first rows that are independent, at most `cap` of them.
+std::vector<Index> first_basis(const Rows& rows, Index cap);
 
 Rows select_columns(const Rows& rows, const std::vector<Index>& columns);
 

@@ -21,17 +21,14 @@ Rows homogeneous(const ConstMatrixRef& X, const ConstVectorRef& offset) {
   return exact::integer_rows(rows);
 }
 
-double leading_double(const Integer& value, Index exponent) {
-  constexpr Index kDigits = 60;
-  constexpr Index kSmallest = 900;
-  if (value == 0) return 0.0;
-  const Index length = exact::bit_length(value);
-  if (exponent - length > kSmallest) return 0.0;
-  const Index dropped = std::max<Index>(length - kDigits, 0);
-  const Integer leading = abs(value) >> static_cast<unsigned>(dropped);
-  const double magnitude = std::ldexp(static_cast<double>(static_cast<std::int64_t>(leading)),
-                                      static_cast<int>(dropped - exponent));
-  return value < 0 ? -magnitude : magnitude;
+template <int kWords>
+void turn_patterns(const Word* patterns, Index count, Word turn, const Word* reversed,
+                   const Word* present, Word* out) {
+  for (Index i = 0; i < count; ++i) {
+    for (int w = 0; w < kWords; ++w) {
+      out[i * kWords + w] = (patterns[i * kWords + w] ^ turn ^ reversed[w]) & present[w];
+    }
+  }
 }
 
 }  // namespace
@@ -40,33 +37,36 @@ NormalForm normal_form(Rows rows, bool affine) {
   NormalForm form;
   form.affine = affine;
   const Index n_columns = rows.empty() ? 0 : static_cast<Index>(rows.front().size());
-  std::map<Row, Index> known;
-  Rows distinct;
+  Row infinity(static_cast<std::size_t>(n_columns));
+  struct Known {
+    Index row;
+    bool negative;  // whether the first one met points against the key
+  };
+  std::map<Row, Known> known;
+  constexpr Index kInfinity = -2;  // its place, the last one, is known later
   if (affine) {
-    Row infinity(static_cast<std::size_t>(n_columns));
     infinity.back() = 1;
-    known.emplace(std::move(infinity), -1);  // its place, the last one, is known later
+    known.emplace(infinity, Known{kInfinity, false});
   }
-  constexpr Index kZero = -1;
-  constexpr Index kInfinity = -2;
+  Rows distinct;
   for (Row& row : rows) {
     if (exact::is_zero(row)) {
-      form.source.push_back(kZero);
+      form.source.push_back(-1);
       form.reversed.push_back(false);
       continue;
     }
-    form.reversed.push_back(exact::make_direction(row));
+    Row direction = row;
+    const bool negative = exact::make_direction(direction);
     const Index next = static_cast<Index>(distinct.size());
-    const auto [place, is_new] = known.emplace(std::move(row), next);
-    if (is_new) distinct.push_back(place->first);
-    form.source.push_back(place->second < 0 ? kInfinity : place->second);
+    const auto [place, is_new] = known.emplace(std::move(direction), Known{next, negative});
+    if (is_new) distinct.push_back(std::move(row));
+    form.source.push_back(place->second.row);
+    form.reversed.push_back(negative != place->second.negative);
   }
   if (affine) {
     for (Index& source : form.source) {
       if (source == kInfinity) source = static_cast<Index>(distinct.size());
     }
-    Row infinity(static_cast<std::size_t>(n_columns));
-    infinity.back() = 1;
     distinct.push_back(std::move(infinity));
   }
   if (!distinct.empty()) {
@@ -84,7 +84,7 @@ Matrix as_doubles(const Rows& rows) {
     for (const Integer& value : rows[k]) {
       exponent = std::max(exponent, exact::bit_length(value));
     }
-    for (Index j = 0; j < n_columns; ++j) values(k, j) = leading_double(rows[k][j], exponent);
+    for (Index j = 0; j < n_columns; ++j) values(k, j) = exact::scaled_double(rows[k][j], exponent);
   }
   return values;
 }
@@ -101,20 +101,31 @@ PatternMap::PatternMap(const NormalForm& form)
     if (source_[k] >= 0) set_bit(present_.data(), k);
     if (form.reversed[k]) set_bit(reversed_.data(), k);
   }
+  const auto is_zero = [](Word word) { return word == 0; };
+  identity_ = in_place_ && n_rows_ == n_hyperplanes_ &&
+              std::all_of(reversed_.begin(), reversed_.end(), is_zero);
 }
 
-void PatternMap::apply(const Word* pattern, bool opposite, Word* out) const {
-  const Index n_words = n_words_out();
+void PatternMap::apply(const Word* patterns, Index count, bool opposite, Word* out) const {
+  const Index n_in = n_words_in();
+  const Index n_out = n_words_out();
   const Word turn = opposite ? ~Word{0} : Word{0};
-  if (in_place_) {
-    for (Index w = 0; w < n_words; ++w) out[w] = (pattern[w] ^ turn ^ reversed_[w]) & present_[w];
-    return;
+  if (in_place_ && n_in == n_out && n_in <= 4) {
+    constexpr decltype(&turn_patterns<1>) kTurn[] = {&turn_patterns<1>, &turn_patterns<2>,
+                                                     &turn_patterns<3>, &turn_patterns<4>};
+    return kTurn[n_in - 1](patterns, count, turn, reversed_.data(), present_.data(), out);
   }
-  std::fill_n(out, n_words, Word{0});
-  for (Index k = 0; k < n_hyperplanes_; ++k) {
-    if (source_[k] >= 0) out[k >> 6] |= Word{get_bit(pattern, source_[k])} << (k & 63);
+  for (Index i = 0; i < count; ++i, patterns += n_in, out += n_out) {
+    if (in_place_) {
+      for (Index w = 0; w < n_out; ++w) out[w] = (patterns[w] ^ turn ^ reversed_[w]) & present_[w];
+      continue;
+    }
+    std::fill_n(out, n_out, Word{0});
+    for (Index k = 0; k < n_hyperplanes_; ++k) {
+      if (source_[k] >= 0) out[k >> 6] |= Word{get_bit(patterns, source_[k])} << (k & 63);
+    }
+    for (Index w = 0; w < n_out; ++w) out[w] = (out[w] ^ turn ^ reversed_[w]) & present_[w];
   }
-  for (Index w = 0; w < n_words; ++w) out[w] = (out[w] ^ turn ^ reversed_[w]) & present_[w];
 }
 
 Arrangement::Arrangement(const ConstMatrixRef& X)

@@ -12,7 +12,7 @@
 namespace cvxnn {
 
 struct NormalForm {
-  exact::Rows rows;  // primitive, leading entry positive, no two parallel, full column rank
+  exact::Rows rows;  // primitive, no two parallel, full column rank, oriented as first given
   // Affine: the last row is the hyperplane at infinity, and the cells are those on its positive
   // side. Central: both sides of every row count.
   bool affine = false;
@@ -38,13 +38,17 @@ class PatternMap {
   Index n_words_in() const { return words_for(n_rows_); }
   Index n_words_out() const { return words_for(n_hyperplanes_); }
 
-  // If `opposite`, of the complement of `pattern`.
-  void apply(const Word* pattern, bool opposite, Word* out) const;
+  // Whether patterns stay as they are.
+  bool identity() const { return identity_; }
+
+  // Of `count` patterns, or of their complements if `opposite`.
+  void apply(const Word* patterns, Index count, bool opposite, Word* out) const;
 
  private:
   Index n_rows_;
   Index n_hyperplanes_;
   bool in_place_;               // hyperplane k has row k
+  bool identity_;               // and nothing else changes
   std::vector<Word> reversed_;  // bits to turn
   std::vector<Word> present_;   // bits that are not of zero rows
   std::vector<Index> source_;

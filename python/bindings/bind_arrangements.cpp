@@ -1,10 +1,43 @@
 // Cells of hyperplane arrangements.
 #include "convert.hpp"
+#include "cvxnn/count.hpp"
 #include "cvxnn/enumerate.hpp"
 #include "cvxnn/sample.hpp"
 #include "cvxnn/witness.hpp"
 
 namespace cvxnn::python {
+
+namespace {
+
+using Explored = std::pair<py::array_t<Word>, std::vector<Task>>;
+
+std::vector<Explored> explore_tasks(const Arrangement& arrangement, const std::string& method,
+                                    bool exact, const std::vector<Task>& tasks, Index budget,
+                                    int n_threads) {
+  const Engine engine{choose_method(arrangement, method), exact};
+  const Index n_words = words_for(arrangement.n_hyperplanes());
+  std::vector<Cells> found(tasks.size());
+  std::vector<std::vector<Task>> rest(tasks.size());
+  without_gil([&] {
+    parallel_for(static_cast<Index>(tasks.size()), 1e6, execution(n_threads),
+                 [&](Index i, int, const auto& poll) {
+                   found[i].n_hyperplanes = arrangement.n_hyperplanes();
+                   std::vector<Word>& words = found[i].bits;
+                   const auto keep = [&](const Word* patterns, Index count) {
+                     words.insert(words.end(), patterns, patterns + count * n_words);
+                   };
+                   rest[i] = explore(arrangement, engine, tasks[i], budget, keep, poll);
+                 });
+    return 0;
+  });
+  std::vector<Explored> explored;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    explored.emplace_back(from_cells(found[i]), std::move(rest[i]));
+  }
+  return explored;
+}
+
+}  // namespace
 
 void bind_arrangements(py::module_& m) {
   py::class_<Arrangement>(m, "Arrangement", "Hyperplanes as the exact numbers given.")
@@ -34,12 +67,40 @@ void bind_arrangements(py::module_& m) {
       py::arg("arrangement"), py::arg("max_seconds"),
       "The exact number of cells in decimal, or None if it takes longer.");
   m.def(
-      "enumerate_cells",
-      [](const Arrangement& arrangement, int n_threads) {
-        return from_cells(
-            without_gil([&] { return enumerate_cells(arrangement, execution(n_threads)); }));
+      "choose_method",
+      [](const Arrangement& arrangement, const std::string& method) {
+        return name_of(choose_method(arrangement, method));
       },
-      py::arg("arrangement"), py::arg("n_threads"), "All cells, packed, in canonical order.");
+      py::arg("arrangement"), py::arg("method"), "The engine that a name, or 'auto', stands for.");
+  m.def(
+      "first_tasks",
+      [](const Arrangement& arrangement, const std::string& method, bool exact) {
+        return first_tasks(arrangement, {choose_method(arrangement, method), exact});
+      },
+      py::arg("arrangement"), py::arg("method"), py::arg("exact"),
+      "Tasks that together list every cell once.");
+  m.def("explore", &explore_tasks, py::arg("arrangement"), py::arg("method"), py::arg("exact"),
+        py::arg("tasks"), py::arg("budget"), py::arg("n_threads"),
+        "For each task its cells, packed, about `budget` of them, and the tasks that are left.");
+  m.def(
+      "sort_cells",
+      [](const PackedView& packed, Index n_hyperplanes) {
+        Cells cells = to_cells(packed, n_hyperplanes);
+        without_gil([&] { sort_unique(cells); });
+        return from_cells(cells);
+      },
+      py::arg("packed").noconvert(), py::arg("n_hyperplanes"),
+      "In canonical order, without repetitions.");
+  m.def(
+      "enumerate_cells",
+      [](const Arrangement& arrangement, const std::string& method, bool exact, int n_threads) {
+        return from_cells(without_gil([&] {
+          const Engine engine{choose_method(arrangement, method), exact};
+          return enumerate_cells(arrangement, engine, execution(n_threads));
+        }));
+      },
+      py::arg("arrangement"), py::arg("method"), py::arg("exact"), py::arg("n_threads"),
+      "All cells, packed, in canonical order.");
   m.def(
       "locate_cells",
       [](const MatrixView& X, const MatrixView& points, int n_threads) {

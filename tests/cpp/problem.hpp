@@ -61,7 +61,7 @@ struct Problem {
 inline Problem exact_problem(const std::string& loss, bool cones, Index n, Index d,
                              std::uint64_t seed) {
   const Matrix X = gaussian(n, d, seed);
-  return {X, enumerate_cells(Arrangement(X), {}), random_loss(loss, n, seed + 1), cones};
+  return {X, enumerate_cells(Arrangement(X), {}, {}), random_loss(loss, n, seed + 1), cones};
 }
 
 // Over cells that random points fall into.

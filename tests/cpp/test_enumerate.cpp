@@ -1,5 +1,6 @@
 // The cells of an arrangement: listing, counting, locating points and finding witnesses, against
 // known counts and an exact brute force.
+#include "cvxnn/count.hpp"
 #include "cvxnn/enumerate.hpp"
 
 #include <doctest/doctest.h>
@@ -26,15 +27,55 @@ constexpr double kForever = std::numeric_limits<double>::infinity();
 
 Execution threads(int n) { return {n, {}}; }
 
-// The listing, after the checks that hold for every arrangement.
-Patterns list(const Matrix& X) {
-  const Cells cells = enumerate_cells(Arrangement(X), threads(1));
-  CHECK(enumerate_cells(Arrangement(X), threads(2)).bits == cells.bits);
+const Method kMethods[] = {Method::lowest_vertex, Method::ray_tree, Method::reverse_search};
+
+// Everything that the tasks list, each stopped after a few cells and its rest taken up later.
+Cells in_small_steps(const Arrangement& arrangement, const Engine& engine, Index budget) {
+  Cells cells;
+  cells.n_hyperplanes = arrangement.n_hyperplanes();
+  std::vector<Task> tasks = first_tasks(arrangement, engine);
+  while (!tasks.empty()) {
+    const Task task = tasks.back();
+    tasks.pop_back();
+    const auto visit = [&](const Word* patterns, Index count) {
+      cells.bits.insert(cells.bits.end(), patterns, patterns + count * cells.n_words());
+    };
+    for (Task& rest : explore(arrangement, engine, task, budget, visit, {})) {
+      tasks.push_back(std::move(rest));
+    }
+  }
+  const Index n_listed = cells.size();
+  sort_unique(cells);
+  CHECK(cells.size() == n_listed);
+  return cells;
+}
+
+// The listing, after the checks that hold for every arrangement and engine.
+Patterns list(const Arrangement& arrangement) {
+  const Cells cells = enumerate_cells(arrangement, {}, threads(1));
+  CHECK(enumerate_cells(arrangement, {}, threads(2)).bits == cells.bits);
   const Patterns patterns = to_strings(cells);
   REQUIRE_FALSE(patterns.empty());
   const bool strictly_increasing = std::adjacent_find(patterns.begin(), patterns.end(),
                                                       std::greater_equal<>()) == patterns.end();
   CHECK(strictly_increasing);
+  CHECK(count_cells(arrangement, 1e3, threads(1)) == std::to_string(patterns.size()));
+  for (const Method method : kMethods) {
+    CAPTURE(name_of(method));
+    if (arrangement.rank() > 16 || (method == Method::reverse_search && patterns.size() > 5000)) {
+      continue;
+    }
+    CHECK(enumerate_cells(arrangement, {method, true}, threads(2)).bits == cells.bits);
+    if (patterns.size() > 2000) continue;
+    for (const Index budget : {1, 5, 64}) {
+      CHECK(in_small_steps(arrangement, {method, true}, budget).bits == cells.bits);
+    }
+  }
+  return patterns;
+}
+
+Patterns list(const Matrix& X) {
+  const Patterns patterns = list(Arrangement(X));
   for (std::size_t i = 0; i < patterns.size(); ++i) {  // opposite cells mirror each other
     const std::string& opposite = patterns[patterns.size() - 1 - i];
     for (Index k = 0; k < X.rows(); ++k) {
@@ -42,7 +83,6 @@ Patterns list(const Matrix& X) {
       if (differ == X.row(k).isZero(0)) FAIL_CHECK("pattern " << i << " without its complement");
     }
   }
-  CHECK(count_cells(Arrangement(X), 1e3, threads(1)) == std::to_string(patterns.size()));
   return patterns;
 }
 
@@ -95,6 +135,63 @@ TEST_CASE("enumerate: agrees with brute force on degenerate integer rows") {
     }
   }
   CHECK(list(test::braid(3)) == brute_force(test::braid(3)));
+}
+
+// The cells of an affine arrangement are those of the cone over it on one side of infinity.
+Patterns on_the_positive_side(const Matrix& cone) {
+  Patterns patterns;
+  for (std::string& pattern : brute_force(cone)) {
+    if (pattern.back() != '1') continue;
+    pattern.pop_back();
+    patterns.push_back(std::move(pattern));
+  }
+  return patterns;
+}
+
+TEST_CASE("enumerate: affine arrangements agree with brute force") {
+  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+    CAPTURE(seed);
+    const Index d = 1 + static_cast<Index>(seed % 3);
+    const Index n = d == 3 ? 5 : 7;
+    Matrix cone(n + 1, d + 1);
+    cone.setZero();
+    cone.topRows(n) = test::integers(n, d + 1, 1 + static_cast<int>(seed % 4), 100 + seed);
+    cone(n, d) = 1.0;
+    if (exact::independent_columns(exact::integer_rows(cone)).size() <
+        static_cast<std::size_t>(d + 1)) {
+      continue;
+    }
+    const Matrix X = cone.topLeftCorner(n, d);
+    const Vector offset = cone.col(d).head(n);
+    CHECK(list(Arrangement(X, offset)) == on_the_positive_side(cone));
+  }
+}
+
+TEST_CASE("enumerate: affine generic arrangements have as many cells as Zaslavsky counts") {
+  for (const auto& [n, d] : {std::pair<Index, Index>{9, 1}, {30, 2}, {12, 3}, {9, 5}}) {
+    const Arrangement arrangement(test::gaussian(n, d, 7), test::gaussian(n, 1, 8).col(0));
+    std::size_t expected = 0;
+    std::size_t binomial = 1;
+    for (Index k = 0; k <= d; ++k) {
+      expected += binomial;
+      binomial = binomial * static_cast<std::size_t>(n - k) / static_cast<std::size_t>(k + 1);
+    }
+    CHECK(list(arrangement).size() == expected);
+  }
+}
+
+TEST_CASE("enumerate: engines agree on small random integers") {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    CAPTURE(seed);
+    const Index d = 2 + static_cast<Index>(seed % 4);
+    list(test::integers(5 + static_cast<Index>(seed % 7), d, 1 + static_cast<int>(seed % 3), seed));
+  }
+}
+
+TEST_CASE("enumerate: many rows on a line, with and without ties") {
+  list(test::gaussian(1600, 2, 5));
+  const Matrix X = test::integers(1700, 2, 60, 6);
+  list(X);
 }
 
 TEST_CASE("enumerate: agrees with brute force one rounding away from degenerate") {
@@ -155,7 +252,7 @@ TEST_CASE("enumerate: interrupted by the poll, soon") {
     CAPTURE(n_threads);
     const Execution stopped{n_threads, [] { return true; }};
     const Clock::time_point start = Clock::now();
-    CHECK_THROWS_AS(enumerate_cells(Arrangement(X), stopped), Interrupted);
+    CHECK_THROWS_AS(enumerate_cells(Arrangement(X), {}, stopped), Interrupted);
     CHECK_THROWS_AS(count_cells(Arrangement(X), 1e3, stopped), Interrupted);
     CHECK_THROWS_AS(locate_cells(X, test::gaussian(300000, 6, 2), stopped), Interrupted);
     CHECK(std::chrono::duration<double>(Clock::now() - start).count() < 3.0);
@@ -204,7 +301,7 @@ TEST_CASE("witness: strictly inside and widest") {
   X.row(4) = -2.0 * X.row(0);
   X.row(5).setZero();
   for (const Matrix& rows : {X, test::threshold(2), test::gaussian(14, 4, 1)}) {
-    const Cells cells = enumerate_cells(Arrangement(rows), threads(1));
+    const Cells cells = enumerate_cells(Arrangement(rows), {}, threads(1));
     const Matrix witnesses = find_witnesses(rows, cells, threads(2));
     const LocatedCells located = locate_cells(rows, witnesses, threads(1));
     CHECK(located.cells.bits == cells.bits);

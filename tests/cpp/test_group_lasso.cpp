@@ -84,7 +84,7 @@ TEST_CASE("group_lasso: closed form for orthonormal rows") {
   const Vector y{{1.5, -0.3, 0.8, -2.0}};
   const Matrix X = Matrix::Identity(4, 4);
   for (const double beta : {0.1, 1.0, 1.8, 3.0}) {
-    Problem p{X, enumerate_cells(Arrangement(X), {}), make_loss("squared", y, Vector::Ones(4)),
+    Problem p{X, enumerate_cells(Arrangement(X), {}, {}), make_loss("squared", y, Vector::Ones(4)),
               true};
     p.program.beta = beta;
     double expected = 0.0;

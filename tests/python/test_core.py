@@ -20,7 +20,7 @@ def X():
 
 @pytest.fixture
 def packed(X):
-    return core.enumerate_cells(core.Arrangement(X), 1)
+    return core.enumerate_cells(core.Arrangement(X), "auto", True, 1)
 
 
 def solve(X, packed, y, *, loss="squared", beta=0.1, cones=True, tol=1e-8, **options):
@@ -42,7 +42,7 @@ def test_enumerate_cells_shape_and_type(X, packed):
 
 def test_two_words_for_more_than_64_hyperplanes():
     X = fortran(np.random.default_rng(0).standard_normal((65, 2)))
-    packed = core.enumerate_cells(core.Arrangement(X), 1)
+    packed = core.enumerate_cells(core.Arrangement(X), "auto", True, 1)
     assert packed.shape == (130, 2)
     assert packed[:, 1].max() == 1
 
@@ -202,7 +202,7 @@ def test_unknown_loss_is_a_value_error(X, packed):
 )
 def test_other_matrices_are_refused_not_copied(X, packed, change):
     for call in (
-        lambda X: core.enumerate_cells(core.Arrangement(X), 1),
+        lambda X: core.enumerate_cells(core.Arrangement(X), "auto", True, 1),
         lambda X: core.count_cells(core.Arrangement(X), 1.0),
         lambda X: core.find_witnesses(X, packed, 1),
         lambda X: core.max_support(X, packed, np.ones(9), 1.0, True, 1),
@@ -241,7 +241,7 @@ def test_packed_of_the_wrong_shape(X, shape):
 @pytest.mark.parametrize("n_threads", [0, -1])
 def test_fewer_than_one_thread(X, packed, n_threads):
     for call in (
-        lambda: core.enumerate_cells(core.Arrangement(X), n_threads),
+        lambda: core.enumerate_cells(core.Arrangement(X), "auto", True, n_threads),
         lambda: core.locate_cells(X, X, n_threads),
         lambda: core.find_witnesses(X, packed, n_threads),
         lambda: core.max_support(X, packed, np.ones(9), 1.0, True, n_threads),

@@ -1,8 +1,11 @@
-// Every full-dimensional cell of an arrangement, decided exactly.
+// Every full-dimensional cell of an arrangement, decided exactly: as a stream, cut into tasks that
+// can be done in any order and anywhere, or all at once.
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "cvxnn/arrangement.hpp"
 #include "cvxnn/cells.hpp"
@@ -10,14 +13,38 @@
 
 namespace cvxnn {
 
-// Lists the cells in canonical order. A row of zeros has bit 0 everywhere. Memory grows with the
-// number of cells and time with the number of (rank - 1)-dimensional flats, so ask
-// `count_cells` first.
-Cells enumerate_cells(const Arrangement& arrangement, const Execution& execution);
+enum class Method {
+  lowest_vertex,   // generic and nearly generic hyperplanes: nanoseconds a cell
+  ray_tree,        // structured hyperplanes
+  reverse_search,  // like ray_tree, without any tree to come back to: constant memory
+};
 
-// The exact number of cells in decimal, by deletion and restriction, or nothing if the work takes
-// longer than `max_seconds`.
-std::optional<std::string> count_cells(const Arrangement& arrangement, double max_seconds,
-                                       const Execution& execution);
+// The name of a method and back; "auto" looks at the arrangement. Throws std::invalid_argument.
+const char* name_of(Method method);
+Method choose_method(const Arrangement& arrangement, const std::string& name);
+
+struct Engine {
+  Method method = Method::ray_tree;
+  bool exact = true;  // false trusts rounded signs in lowest_vertex
+};
+
+// A part of the listing, independent of all others: a subtree of the engine's search tree.
+using Task = std::vector<std::int32_t>;
+
+// Tasks that together list every cell once.
+std::vector<Task> first_tasks(const Arrangement& arrangement, const Engine& engine);
+
+// Gets `count` patterns of words_for(n_hyperplanes) words each; they are gone when it returns.
+using CellVisitor = std::function<void(const Word* patterns, Index count)>;
+
+// Lists the cells of a task, in an order that depends on the task alone. Having listed `budget`
+// cells or a few more it stops and returns the rest as tasks.
+std::vector<Task> explore(const Arrangement& arrangement, const Engine& engine, const Task& task,
+                          Index budget, const CellVisitor& visit,
+                          const std::function<bool()>& poll);
+
+// All cells in canonical order. Memory grows with their number, so count them first.
+Cells enumerate_cells(const Arrangement& arrangement, const Engine& engine,
+                      const Execution& execution);
 
 }  // namespace cvxnn

@@ -18,7 +18,7 @@ from cvxnn.arrangements._exploring import Walk, explore
 from cvxnn.arrangements._input import Hyperplanes, as_hyperplanes
 from cvxnn.arrangements._witnesses import points_inside
 
-__all__ = ["enumerate_cells", "iter_cells", "list_all"]
+__all__ = ["enumerate_cells", "iter_cells"]
 
 
 def enumerate_cells(
@@ -160,12 +160,6 @@ def iter_cells(
     walk = Walk(arrangement, core.choose_method(arrangement, method), bool(exact))
     # the checks above are done by the call, not by the first step of the iteration
     return _blocks(hyperplanes, walk, int(block_size), n_threads)
-
-
-def list_all(arrangement: core.Arrangement, n_threads: int) -> NDArray[np.uint64]:
-    """All cells, packed, in canonical order, by the method that suits the arrangement."""
-    method = core.choose_method(arrangement, "auto")
-    return core.enumerate_cells(arrangement, method, True, n_threads)
 
 
 def _blocks(

@@ -13,7 +13,6 @@ from cvxnn.arrangements import _bits
 from cvxnn.arrangements._cells import Cells
 from cvxnn.arrangements._counting import exact_count, zaslavsky_bound
 from cvxnn.arrangements._input import Hyperplanes, as_hyperplanes
-from cvxnn.arrangements._listing import list_all
 from cvxnn.arrangements._vertices import points_near_vertices
 
 __all__ = ["sample_cells", "sample_normals"]
@@ -140,7 +139,7 @@ def _uniform(
 ) -> Cells:
     arrangement = hyperplanes.arrangement
     if _few(arrangement):
-        packed = list_all(arrangement, n_threads)
+        packed = core.enumerate_cells(arrangement, "auto", True, n_threads)
         packed = packed[random.permutation(len(packed))[:n_cells]]
     else:
         packed = _uniform_unlisted(arrangement, n_cells, random)

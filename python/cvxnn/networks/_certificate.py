@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
-from cvxnn.arrangements._listing import list_all
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, relaxed_support
 
@@ -102,7 +101,7 @@ class Certificate:
         if self.method == "relaxation":
             return max(self.beta, relaxed_support(problem.design, v))
         if self.method == "cells":
-            packed = list_all(core.Arrangement(problem.design), 1)
+            packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
         else:
             assert self.cells is not None
             packed = cells_of_rows(problem, self.cells).packed

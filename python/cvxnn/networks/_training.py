@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells, TooManyCells
 from cvxnn.arrangements._counting import refuse_more_cells
-from cvxnn.arrangements._listing import list_all
 from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.arrangements._witnesses import find_witnesses
 from cvxnn.networks._certificate import Certificate
@@ -75,7 +74,8 @@ def choose_cells(
                     "fewer samples, or fewer features"
                 ) from None
             return choose_cells(problem, _AUTO_SAMPLED, random_state, n_threads)
-        return ChosenCells(Cells(list_all(arrangement, n_threads), len(problem.y)), complete=True)
+        packed = core.enumerate_cells(arrangement, "auto", True, n_threads)
+        return ChosenCells(Cells(packed, len(problem.y)), complete=True)
     is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
     if not is_integer or patterns < 1:
         raise ValueError(
