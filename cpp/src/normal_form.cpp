@@ -160,4 +160,6 @@ Index Arrangement::rank() const { return form_->rank(); }
 
 Index Arrangement::n_distinct() const { return form_->n_rows(); }
 
+const std::vector<Index>& Arrangement::sources() const { return form_->source; }
+
 }  // namespace cvxnn

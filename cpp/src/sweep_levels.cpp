@@ -178,4 +178,49 @@ void SweepLevels::cells_above(Index level, const std::vector<Index>& through,
   });
 }
 
+const Rows& SweepLevels::section_rows(Index level) {
+  Lazy& known = lazy(level);
+  if (known.on_section.empty()) {
+    for (const Row& row : rows_) known.on_section.push_back(coordinates(row, known.section));
+  }
+  return known.on_section;
+}
+
+std::optional<Row> SweepLevels::section_vertex(Index level, const std::vector<Index>& subset) {
+  const Rows& rows = section_rows(level);
+  Rows zero;
+  for (const Index row : subset) zero.push_back(rows[row]);
+  Rows points = exact::kernel(zero, rank_ - level);
+  if (points.size() != 1) return std::nullopt;
+  const int side = exact::dot(rows[infinity_], points.front()).sign();
+  if (side == 0) return std::nullopt;
+  return side > 0 ? std::move(points.front()) : negated(points.front());
+}
+
+int SweepLevels::section_sign(Index level, Index row, const Row& vertex) {
+  return exact::dot(section_rows(level)[row], vertex).sign();
+}
+
+bool SweepLevels::avoids_broken_circuits(Index level, const std::vector<Index>& through,
+                                         const std::vector<Index>& subset) {
+  const Rows& rows = section_rows(level);
+  Rows chosen;
+  for (const Index row : subset) chosen.push_back(rows[row]);
+  for (const Index row : through) {
+    // the row closes a circuit with the rows of the subset that it needs; those before it do not
+    // count, so it breaks the circuit if it depends on the later ones alone
+    Rows later;
+    bool in_subset = false;
+    for (std::size_t i = 0; i < subset.size(); ++i) {
+      if (subset[i] > row) later.push_back(chosen[i]);
+      in_subset = in_subset || subset[i] == row;
+    }
+    if (in_subset || later.empty()) continue;
+    later.push_back(rows[row]);
+    const auto size = static_cast<Index>(later.size());
+    if (static_cast<Index>(exact::first_basis(later, size).size()) < size) return false;
+  }
+  return true;
+}
+
 }  // namespace cvxnn

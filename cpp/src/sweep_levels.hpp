@@ -57,14 +57,26 @@ class SweepLevels {
   void cells_above(Index level, const std::vector<Index>& through,
                    const std::function<void(const Word*)>& visit);
 
+  // The vertex of the section at a finite M where the rows `subset` meet, in its coordinates, or
+  // nothing if they meet in none; and the side of a row on which it lies.
+  std::optional<exact::Row> section_vertex(Index level, const std::vector<Index>& subset);
+  int section_sign(Index level, Index row, const exact::Row& vertex);
+
+  // Whether no row through a vertex of the section comes before all those of `subset`, a basis
+  // there, that it depends on.
+  bool avoids_broken_circuits(Index level, const std::vector<Index>& through,
+                              const std::vector<Index>& subset);
+
  private:
   struct Lazy {
     exact::Rows restricted;  // the rows on the directions of the chart
     exact::Row direction;    // and c
     exact::Rows section;     // a basis of the section at a finite M
+    exact::Rows on_section;  // the rows in its coordinates; see section_rows
   };
   Lazy& lazy(Index level);
   exact::Rows constraints(Index level) const;
+  const exact::Rows& section_rows(Index level);
 
   const exact::Rows& rows_;
   Index infinity_;

@@ -55,7 +55,9 @@ void bind_arrangements(py::module_& m) {
       .def_property_readonly("dimension", &Arrangement::dimension)
       .def_property_readonly("affine", &Arrangement::affine)
       .def_property_readonly("rank", &Arrangement::rank)
-      .def_property_readonly("n_distinct", &Arrangement::n_distinct);
+      .def_property_readonly("n_distinct", &Arrangement::n_distinct)
+      .def("sources", &Arrangement::sources,
+           "For each hyperplane given, the number of the distinct one it equals; -1 for zero rows.");
   m.def(
       "choose_method",
       [](const Arrangement& arrangement, const std::string& method) {
@@ -91,6 +93,14 @@ void bind_arrangements(py::module_& m) {
       },
       py::arg("arrangement"), py::arg("method"), py::arg("exact"), py::arg("n_threads"),
       "All cells, packed, in canonical order.");
+  m.def(
+      "uniform_cells",
+      [](const Arrangement& arrangement, Index n_cells, std::uint64_t seed) {
+        return from_cells(
+            without_gil([&] { return uniform_cells(arrangement, n_cells, seed, execution(1)); }));
+      },
+      py::arg("arrangement"), py::arg("n_cells"), py::arg("seed"),
+      "Distinct cells, packed, drawn with equal probabilities.");
   m.def(
       "locate_cells",
       [](const MatrixView& X, const MatrixView& points, int n_threads) {

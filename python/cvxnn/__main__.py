@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cvxnn import __version__
+from cvxnn import __version__, _cells_command
 from cvxnn._native import core
 
 __all__ = ["main"]
@@ -43,9 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.cmakedir:
         print((prefix / "lib" / "cmake" / "cvxnn").as_posix())
     elif options.command == "demo":
-        return _demo(options.output, options.n_jobs)
+        return _guarded(lambda: _demo(options))
+    elif options.command == "cells":
+        if options.resume and (options.count or options.characteristic_polynomial):
+            parser.error("--resume goes on with a listing; it has no meaning for a count")
+        return _guarded(lambda: _cells_command.run(options))
     else:
-        parser.error("expected demo, --includes, --cmakedir or --version")
+        parser.error("expected demo, cells, --includes, --cmakedir or --version")
     return 0
 
 
@@ -78,18 +82,25 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="threads (default: all processors); the result does not depend on it",
     )
+    cells = commands.add_parser("cells", help="count or list the cells of hyperplanes, exactly")
+    _cells_command.add_arguments(cells, _jobs)
     return parser
 
 
-def _demo(output: Path, n_jobs: int | None) -> int:
-    try:
-        from cvxnn.demo import run  # late, so that Ctrl-C while it is imported ends here too
+def _demo(options: argparse.Namespace) -> None:
+    from cvxnn.demo import run  # late, so that Ctrl-C while it is imported ends well too
 
-        run(output, n_jobs=n_jobs)
+    run(options.output, n_jobs=options.n_jobs)
+
+
+def _guarded(command: Callable[[], None]) -> int:
+    """Run a command; turn what a user can mend into a message and an exit code."""
+    try:
+        command()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return _INTERRUPTED
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -188,6 +188,28 @@ TEST_CASE("enumerate: engines agree on small random integers") {
   }
 }
 
+TEST_CASE("enumerate: uniform draws reach every cell, and each about as often") {
+  const Matrix X = test::threshold(3);
+  for (const Arrangement& arrangement :
+       {Arrangement(X), Arrangement(X.rightCols(3), Vector::LinSpaced(8, 0.0, 1.75)),
+        Arrangement(test::gaussian(6, 3, 1)), Arrangement(Matrix::Identity(3, 3))}) {
+    const Cells all = enumerate_cells(arrangement, {}, threads(1));
+    Cells found = uniform_cells(arrangement, all.size(), 1, {});
+    sort_unique(found);
+    CHECK(found.bits == all.bits);
+    std::vector<int> counts(static_cast<std::size_t>(all.size()), 0);
+    const int n_draws = 20 * static_cast<int>(all.size());
+    for (int seed = 0; seed < n_draws; ++seed) {
+      const Cells one = uniform_cells(arrangement, 1, static_cast<std::uint64_t>(seed), {});
+      for (Index i = 0; i < all.size(); ++i) counts[i] += one.bits[0] == all.bits[i];
+    }
+    double chi_squared = 0.0;  // mean P - 1, standard deviation sqrt(2 P)
+    for (const int count : counts) chi_squared += (count - 20.0) * (count - 20.0) / 20.0;
+    const auto n_cells = static_cast<double>(all.size());
+    CHECK(chi_squared < n_cells + 4.0 * std::sqrt(2.0 * n_cells));
+  }
+}
+
 TEST_CASE("enumerate: many rows on a line, with and without ties") {
   list(test::gaussian(1600, 2, 5));
   const Matrix X = test::integers(1700, 2, 60, 6);

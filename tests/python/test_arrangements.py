@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from cvxnn.arrangements import TooManyCells, count_cells, enumerate_cells
+from cvxnn.arrangements import TooManyCells, count_cells, enumerate_cells, iter_cells
 
 small_arrangements = st.tuples(st.integers(1, 8), st.integers(1, 3)).flatmap(
-    lambda shape: arrays(np.int64, shape, elements=st.integers(-2, 2))
+    lambda shape: arrays(np.int64, shape, elements=st.integers(-2, 2)).filter(np.any)
 )
 
 
@@ -89,7 +89,9 @@ def test_small_integer_arrangements(X):
 
 
 @given(
-    arrays(np.int64, st.tuples(st.integers(4, 10), st.integers(4, 5)), elements=st.integers(-1, 1))
+    arrays(
+        np.int64, st.tuples(st.integers(4, 10), st.integers(4, 5)), elements=st.integers(-1, 1)
+    ).filter(np.any)
 )
 def test_list_and_count_agree_in_higher_dimensions(X):
     cells = enumerate_cells(X, witnesses=True, n_jobs=1)
@@ -154,10 +156,17 @@ def test_rows_of_very_different_magnitude():
 
 
 @pytest.mark.parametrize("X", [np.zeros((3, 2)), [[0]], [[-0.0, 0.0]]])
-def test_only_zero_rows_leave_one_cell(X):
+@pytest.mark.parametrize("function", [enumerate_cells, count_cells, iter_cells])
+def test_only_zero_rows_are_refused(function, X):
+    with pytest.raises(ValueError, match="X has only zero rows"):
+        function(X)
+
+
+def test_zero_rows_among_others_have_bit_0():
+    X = [[0, 0], [1, 2], [0, 0]]
     cells = enumerate_cells(X, witnesses=True)
-    assert len(cells) == count_cells(X) == 1
-    assert not cells.to_dense().any()
+    assert cells.to_dense().astype(int).tolist() == [[0, 0, 0], [0, 1, 0]]
+    assert count_cells(X) == 2
 
 
 def test_other_number_types():
@@ -206,8 +215,6 @@ def test_max_cells_names_a_bound_where_counting_takes_long(n, d, bound):
         (np.ones((2, 2, 2)), "X must be a non-empty 2-D array"),
         ([[1.0 + 2.0j]], "X must hold real numbers, got dtype complex128"),
         ([["a", "b"]], "X must hold real numbers"),
-        ([[2**53 + 1, 1]], r"X holds integers beyond 2\*\*53"),
-        (np.array([[2**64 - 1]], dtype=np.uint64), r"X holds integers beyond 2\*\*53"),
     ],
 )
 def test_bad_matrices(function, X, message):

@@ -13,7 +13,8 @@ SCRIPT = """
 import time
 import numpy as np
 from cvxnn import ReLURegressor, certify
-from cvxnn.arrangements import count_cells, enumerate_cells, find_witnesses, sample_cells
+from cvxnn.arrangements import count_cells, enumerate_cells, sample_cells
+from cvxnn.arrangements._witnesses import find_witnesses
 random = np.random.default_rng(0)
 def data(n, d):
     return random.standard_normal((n, d)), random.standard_normal(n)

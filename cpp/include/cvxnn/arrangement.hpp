@@ -34,6 +34,9 @@ class Arrangement {
   // infinity.
   Index n_distinct() const;
 
+  // For each hyperplane given, the number of the distinct one that it equals, or -1 for a zero row.
+  const std::vector<Index>& sources() const;
+
   const NormalForm& normal_form() const { return *form_; }
 
  private:

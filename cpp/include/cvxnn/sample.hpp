@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "cvxnn/arrangement.hpp"
 #include "cvxnn/cells.hpp"
 #include "cvxnn/parallel.hpp"
 
@@ -17,5 +18,10 @@ struct LocatedCells {
 // have the wrong sign is computed again in integers.
 LocatedCells locate_cells(const ConstMatrixRef& X, const ConstMatrixRef& points,
                           const Execution& execution);
+
+// Draws distinct cells with equal probabilities; fewer than `n_cells` where nearly all of them have
+// been drawn. In the order drawn; `seed` decides.
+Cells uniform_cells(const Arrangement& arrangement, Index n_cells, std::uint64_t seed,
+                    const Execution& execution);
 
 }  // namespace cvxnn

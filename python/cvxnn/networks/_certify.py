@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from cvxnn._native import core
 from cvxnn._threads import thread_count
-from cvxnn.arrangements import Cells, sample_cells
+from cvxnn.arrangements import Cells
+from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._network import Network
@@ -122,5 +123,5 @@ def _with_own_patterns(problem: TrainingProblem, network: Network, n_threads: in
     if problem.bias == "regularized":
         weights = np.column_stack([weights, network.hidden_bias])
     own, _ = core.locate_cells(problem.design, np.asfortranarray(weights), n_threads)
-    sampled = sample_cells(problem.design, _SAMPLED, random_state=0, n_jobs=n_threads)
+    sampled = sample_normals(problem.design, _SAMPLED, 0, n_threads)
     return Cells(np.unique(np.concatenate([own, sampled.packed]), axis=0), len(problem.y))

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn._native import core
-from cvxnn.arrangements import Cells, as_normals
+from cvxnn.arrangements import Cells
+from cvxnn.arrangements._input import as_normals
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._network import BIASES
 

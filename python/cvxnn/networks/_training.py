@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn._native import core
-from cvxnn.arrangements import (
-    Cells,
-    TooManyCells,
-    find_witnesses,
-    refuse_more_cells,
-    sample_cells,
-)
+from cvxnn.arrangements import Cells, TooManyCells
+from cvxnn.arrangements._counting import refuse_more_cells
+from cvxnn.arrangements._sampling import sample_normals
+from cvxnn.arrangements._witnesses import find_witnesses
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._network import GatedNetwork, Network
 from cvxnn.networks._problem import (
@@ -67,8 +64,9 @@ def choose_cells(
         exact = patterns == "exact"
         n_bytes = 8 * ((len(problem.y) + 63) // 64)
         limit = min(_EXACT_LIMIT if exact else _AUTO_LIMIT, _EXACT_BYTES // n_bytes)
+        arrangement = core.Arrangement(problem.design)
         try:
-            refuse_more_cells(problem.design, limit)
+            refuse_more_cells(arrangement, limit)
         except TooManyCells as error:
             if exact:
                 raise TooManyCells(
@@ -76,16 +74,14 @@ def choose_cells(
                     "fewer samples, or fewer features"
                 ) from None
             return choose_cells(problem, _AUTO_SAMPLED, random_state, n_threads)
-        packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, n_threads)
+        packed = core.enumerate_cells(arrangement, "auto", True, n_threads)
         return ChosenCells(Cells(packed, len(problem.y)), complete=True)
     is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
     if not is_integer or patterns < 1:
         raise ValueError(
             f"patterns must be 'auto', 'exact', a positive integer or Cells, got {patterns!r}"
         )
-    sampled = sample_cells(
-        problem.design, int(patterns), random_state=random_state, n_jobs=n_threads
-    )
+    sampled = sample_normals(problem.design, int(patterns), random_state, n_threads)
     return ChosenCells(sampled, complete=False)
 
 
