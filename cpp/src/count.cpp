@@ -40,19 +40,51 @@ Vectors<Field> vectors(Field& field, const Rows& rows) {
   return sorted;
 }
 
-// V of vectors that are no direct sum, by tasks: the points of a plane in groups, or the
-// hyperplanes to restrict to, those with most before them first.
+// V of vectors (whitney.hpp), by tasks: the points of a plane in groups, or the hyperplanes to
+// restrict to, those with most before them first.
 template <class Field>
 class Tasks {
  public:
   using Points = Vectors<Field>;
 
-  Tasks(const Field& field, const Deadline& deadline, const Execution& execution, bool uniform)
+  Tasks(Field& field, const Deadline& deadline, const Execution& execution, bool uniform)
       : field_(field), deadline_(deadline), execution_(execution), uniform_(uniform) {}
 
-  Polynomial run(const Points& points) const {
+  Polynomial reduced(const Points& points) const {
+    Polynomial product{1};
+    bool first = true;
+    for (const Points& part : count::connected_parts(field_, points)) {
+      product = count::multiply(product, connected(part));
+      if (!first) product = count::multiply(product, {1, 1});
+      first = false;
+    }
+    return product;
+  }
+
+  // Of vectors that are no direct sum.
+  Polynomial connected(const Points& points) const {
     const bool closed = points.dimension <= 2 || points.n == points.dimension + 1;
     if (closed) return count::uniform(points.n, points.dimension);
+    if (const auto inside = count::modular_subspace(field_, points)) {
+      return count::multiply(reduced(*inside), {1, points.n - inside->n});
+    }
+    return restricted(points);
+  }
+
+ private:
+  // What a thread needs for itself.
+  struct Worker {
+    Worker(const Tasks& tasks, int dimension, const std::function<bool()>& poll)
+        : execution{1, poll},
+          watch(tasks.deadline_, execution),
+          whitney(tasks.field_, dimension, watch, tasks.uniform_) {}
+
+    Execution execution;
+    Watch watch;
+    Whitney<Field> whitney;
+  };
+
+  Polynomial restricted(const Points& points) const {
     const Index step = points.dimension == 3 ? 64 : 1;
     const Index n_tasks = (points.n + step - 1) / step;
     std::vector<Polynomial> parts(static_cast<std::size_t>(n_tasks));
@@ -77,20 +109,7 @@ class Tasks {
     return sum;
   }
 
- private:
-  // What a thread needs for itself.
-  struct Worker {
-    Worker(const Tasks& tasks, int dimension, const std::function<bool()>& poll)
-        : execution{1, poll},
-          watch(tasks.deadline_, execution),
-          whitney(tasks.field_, dimension, watch, tasks.uniform_) {}
-
-    Execution execution;
-    Watch watch;
-    Whitney<Field> whitney;
-  };
-
-  const Field& field_;
+  Field& field_;
   const Deadline& deadline_;
   const Execution& execution_;
   bool uniform_;
@@ -100,14 +119,7 @@ template <class Field>
 Polynomial reduced(Field field, const Rows& rows, const Deadline& deadline,
                    const Execution& execution) {
   const Tasks<Field> tasks(field, deadline, execution, false);
-  Polynomial product{1};
-  bool first = true;
-  for (const auto& part : count::connected_parts(field, vectors(field, rows))) {
-    product = count::multiply(product, tasks.run(part));
-    if (!first) product = count::multiply(product, {1, 1});
-    first = false;
-  }
-  return product;
+  return tasks.reduced(vectors(field, rows));
 }
 
 constexpr std::uint64_t kLargestPrime = std::uint64_t{1} << 61;
@@ -136,7 +148,7 @@ bool proved_uniform(const Rows& rows, const Deadline& deadline, const Execution&
   if (parts.size() != 1 || parts[0].dimension != points.dimension) return false;
   try {
     const Tasks<Field> tasks(field, deadline, execution, true);
-    return tasks.run(parts[0]) == count::uniform(points.n, points.dimension);
+    return tasks.connected(parts[0]) == count::uniform(points.n, points.dimension);
   } catch (const count::NotUniform&) {
     return false;
   }

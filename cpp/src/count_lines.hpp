@@ -40,7 +40,7 @@ class LineSums {
       Index stop = begin;
       Index n_pairs = 0;
       for (; stop < end && n_pairs < kPairs; ++stop) n_pairs += stop - infinite;
-      find_slopes(points, infinite, begin, stop);
+      find_slopes(points, infinite, begin, stop, n_pairs);
       const Element* slopes = slopes_.data();
       for (Index i = begin; i < stop; ++i) {
         const Index n_lines = distinct(points, infinite, i, slopes);
@@ -57,33 +57,32 @@ class LineSums {
  private:
   static constexpr Index kPairs = 2048;
 
-  // The slopes of the lines from points [begin, end) to finite ones before them; of vertical lines
-  // anything, their place in vertical_ is set.
-  void find_slopes(const Points& points, Index infinite, Index begin, Index end) {
+  // The slopes of the lines from points [begin, end) to finite ones before them, n_pairs in all; of
+  // vertical lines anything, their place in vertical_ is set.
+  void find_slopes(const Points& points, Index infinite, Index begin, Index end, Index n_pairs) {
     const int width = field_.width();
-    slopes_.clear();
-    vertical_.clear();
-    std::vector<Element>& run = run_;
-    run.clear();
+    const Index n = n_pairs;
+    if (static_cast<Index>(vertical_.size()) < n) {
+      vertical_.resize(static_cast<std::size_t>(n));
+      run_.resize(static_cast<std::size_t>(n * width));
+      slopes_.resize(static_cast<std::size_t>(n * width));
+    }
+    Index pair = 0;
     for (Index i = begin; i < end; ++i) {
-      const std::size_t size = static_cast<std::size_t>((i - infinite) * width);
-      std::size_t at = run.size();
-      run.resize(at + size);
-      slopes_.resize(at + size);
-      for (Index j = infinite; j < i; ++j, at += width) {
-        const Element* from = points.row(i) + width;
+      const Element* from = points.row(i) + width;
+      for (Index j = infinite; j < i; ++j, ++pair) {
         const Element* to = points.row(j) + width;
-        field_.subtract(run.data() + at, to, from);
-        field_.subtract(slopes_.data() + at, to + width, from + width);
-        vertical_.push_back(field_.is_zero(run.data() + at));
-        if (vertical_.back()) field_.set_one(run.data() + at);
+        Element* run = run_.data() + pair * width;
+        field_.subtract(run, to, from);
+        field_.subtract(slopes_.data() + pair * width, to + width, from + width);
+        vertical_[pair] = field_.is_zero(run);
+        if (vertical_[pair]) field_.set_one(run);
       }
     }
-    const Index n = static_cast<Index>(vertical_.size());
-    field_.invert(run.data(), n);
+    field_.invert(run_.data(), n);
     for (Index k = 0; k < n; ++k) {
       Element* slope = slopes_.data() + k * width;
-      field_.multiply(slope, slope, run.data() + k * width);
+      field_.multiply(slope, slope, run_.data() + k * width);
     }
     next_vertical_ = 0;
   }

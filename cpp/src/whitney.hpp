@@ -11,6 +11,7 @@
 
 #include "count_lines.hpp"
 #include "direct_sum.hpp"
+#include "modular.hpp"
 #include "polynomial.hpp"
 #include "vectors.hpp"
 
@@ -39,7 +40,7 @@ class Whitney {
     watch_.check();
     Polynomial product{1};
     bool first = true;
-    for (const Points& part : connected_parts(points)) {
+    for (const Points& part : connected_parts(field_, points)) {
       product = multiply(product, connected(part));
       if (!first) product = multiply(product, {1, 1});
       first = false;
@@ -51,6 +52,9 @@ class Whitney {
   Polynomial connected(const Points& points) {
     if (points.n == points.dimension + 1) return uniform(points.n, points.dimension);
     if (points.dimension <= 4) return small(points);
+    if (const auto inside = modular_subspace(field_, points)) {
+      return multiply(reduced(*inside), {1, points.n - inside->n});
+    }
     Polynomial sum{1};
     for (Index i = 1; i < points.n; ++i) add_shifted(sum, inside(points, i));
     return sum;
@@ -62,11 +66,6 @@ class Whitney {
   // The sum over lines [begin, end) that the third coefficient is of.
   std::uint64_t lines(const Points& points, Index begin, Index end) {
     return lines_.sum(points, begin, end);
-  }
-
-  // The direct summands of a set of vectors, each in coordinates of its own.
-  std::vector<Points> connected_parts(const Points& points) {
-    return cvxnn::count::connected_parts(field_, points);
   }
 
  private:

@@ -75,6 +75,13 @@ inline Matrix braid(Index d) {
   return X;
 }
 
+inline Matrix direct_sum(const Matrix& A, const Matrix& B) {
+  Matrix X = Matrix::Zero(A.rows() + B.rows(), A.cols() + B.cols());
+  X.topLeftCorner(A.rows(), A.cols()) = A;
+  X.bottomRightCorner(B.rows(), B.cols()) = B;
+  return X;
+}
+
 // "0110..", hyperplane 0 first, so that strings compare in the canonical order.
 inline std::string to_string(const Cells& cells, Index i) {
   std::string text;
