@@ -31,7 +31,7 @@ Matrix gaussian(Index n, Index r) {
 Index stream(const Arrangement& arrangement, const Engine& engine, int n_threads) {
   std::vector<Task> tasks = cvxnn::first_tasks(arrangement, engine);
   Index total = 0;
-  Index budget = n_threads == 1 ? Index{1} << 40 : 4096;
+  Index budget = n_threads == 1 || tasks.size() >= 16 ? Index{1} << 40 : 4096;
   while (!tasks.empty()) {
     std::vector<std::vector<Task>> rest(tasks.size());
     std::vector<Index> counts(tasks.size(), 0);

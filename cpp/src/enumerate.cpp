@@ -102,7 +102,8 @@ Cells enumerate_cells(const Arrangement& arrangement, const Engine& engine,
   const Index budget = pattern_budget(n_words);
   std::vector<Task> tasks = first_tasks(arrangement, engine);
   std::vector<std::vector<Word>> found(static_cast<std::size_t>(execution.n_threads));
-  Index first_budget = 1024;  // small at first, so that there is something to share
+  // small at first, if there is not enough to share
+  Index first_budget = tasks.size() < 16 ? 1024 : budget;
   while (!tasks.empty()) {
     std::vector<std::vector<Task>> rest(tasks.size());
     parallel_for(static_cast<Index>(tasks.size()), 1e4, execution,

@@ -3,8 +3,8 @@
 // step the subset's flat is a line, on which each other row makes one vertex. No table of cells, no
 // linear program; signs come from doubles with a bound on their error, or else from integers.
 //
-// A task is {level, begin, chosen rows ..}: all subsets that go on with a row from `begin` on; if
-// only one is missing, all but the first `begin` crossings of their line.
+// A task is {level, begin, end, chosen rows ..}: all subsets that go on with one of the rows begin
+// .. end - 1. If only one row is missing, all but the first `begin` crossings of the line.
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -47,7 +47,8 @@ struct Line {
 class LowestVertex {
  public:
   LowestVertex(const NormalForm& form, bool exact, PatternSink& sink, Poller& poller)
-      : n_(form.n_rows()),
+      : form_(form),
+        n_(form.n_rows()),
         n_padded_((n_ + 7) / 8 * 8),
         n_words_(words_for(n_)),
         exact_(exact),
@@ -73,7 +74,7 @@ class LowestVertex {
   std::vector<Task> explore(const Task& task) {
     level_ = task[0];
     k_ = levels_.dimension(level_);
-    chosen_.assign(task.begin() + 2, task.end());
+    chosen_.assign(task.begin() + 3, task.end());
     for (const Index row : chosen_) flip_bit(special_.data(), row);
     prepare_level();
     if (k_ == 0) {
@@ -83,7 +84,7 @@ class LowestVertex {
       for (std::size_t depth = 0; depth < chosen_.size() && table != nullptr; ++depth) {
         table = step(table, chosen_[depth], depth);
       }
-      visit(table, task[1]);
+      visit(table, task[1], std::min<Index>(task[2], n_));
     }
     sink_.flush();
     return std::move(rest_);
@@ -92,10 +93,8 @@ class LowestVertex {
  private:
   // The table of the level, and room for the steps.
   void prepare_level() {
-    exact::Rows rows = levels_.rows();
-    for (Index l = 0; l + 1 < levels_.rank(); ++l) rows.push_back(levels_.direction(l));
-    const Matrix values = as_doubles(rows);
     const Index n_directions = levels_.rank() - 1;
+    const Matrix directions = levels_.approximate_directions();
     const Index stride = (n_ + std::max<Index>(n_directions, 1) + 7) / 8 * 8;
     tables_.clear();
     for (Index depth = 0; depth <= k_ + 1; ++depth) {
@@ -112,8 +111,8 @@ class LowestVertex {
     base.n_left = levels_.rank();
     base.error = kRounding;
     for (Index j = 0; j < levels_.rank(); ++j) {
-      for (Index i = 0; i < n_; ++i) base.left[j][i] = values(i, j);
-      for (Index l = 0; l < n_directions; ++l) base.left[j][n_ + l] = values(n_ + l, j);
+      for (Index i = 0; i < n_; ++i) base.left[j][i] = form_.approximate(i, j);
+      for (Index l = 0; l < n_directions; ++l) base.left[j][n_ + l] = directions(l, j);
     }
     for (Index l = 0; l <= level_; ++l) {
       SweepTable& next = *tables_[0];
@@ -137,37 +136,38 @@ class LowestVertex {
     return tables_[depth + 1].get();
   }
 
-  // All subsets that begin with the rows chosen and go on with one from `begin` on. Without a
+  // All subsets that begin with the rows chosen and go on with one of begin .. end - 1. Without a
   // table, lines are worked out in integers. Returns whether to stop.
-  bool visit(SweepTable* table, Index begin) {
+  bool visit(SweepTable* table, Index begin, Index end) {
     const Index missing = k_ - static_cast<Index>(chosen_.size());
     if (missing == 1) return visit_line(table, begin);
-    for (Index row = begin; row + missing <= n_; ++row) {
+    for (Index row = begin; row < std::min(end, n_ - missing + 1); ++row) {
       if (row == infinity_) continue;
       SweepTable* next = step(table, row, chosen_.size());
       chosen_.push_back(row);
       flip_bit(special_.data(), row);
       const bool possible = next != nullptr || levels_.independent(level_, chosen_);
-      const bool stop = possible && visit(next, missing == 2 ? 0 : row + 1);
+      const bool stop = possible && visit(next, missing == 2 ? 0 : row + 1, n_);
       chosen_.pop_back();
       flip_bit(special_.data(), row);
       if (stop || sink_.exhausted()) {
-        keep_rest(row + 1);
+        keep_rest(row + 1, end);
         return true;
       }
     }
     return false;
   }
 
-  void keep_rest(Index begin) {
-    Task rest{static_cast<std::int32_t>(level_), static_cast<std::int32_t>(begin)};
+  void keep_rest(Index begin, Index end) {
+    Task rest{static_cast<std::int32_t>(level_), static_cast<std::int32_t>(begin),
+              static_cast<std::int32_t>(end)};
     for (const Index row : chosen_) rest.push_back(static_cast<std::int32_t>(row));
     rest_.push_back(std::move(rest));
   }
 
   // On a line, `begin` is a row, or the number of crossings done if the line is sorted.
   bool visit_line(const SweepTable* table, Index begin) {
-    poller_.check();
+    if (++lines_ % 64 == 0 || n_ > kSortAbove) poller_.check();
     const Index first = chosen_.empty() ? 0 : chosen_.back() + 1;
     if (first >= n_) return false;
     if (table == nullptr || !measure(*table, first)) return visit_exact_line(first, begin);
@@ -234,19 +234,23 @@ class LowestVertex {
     for (std::size_t h = 0; h < chosen_.size(); ++h) {
       const Index row = chosen_[h];
       const Index word = row >> 6;
-      if (touched_.empty() || touched_.back() != word) {
-        touched_.push_back(word);
-        std::fill(line_.signs[word].begin() + begin, line_.signs[word].end(), 0);
-      }
+      const bool is_new = touched_.empty() || touched_.back() != word;
+      if (is_new) touched_.push_back(word);
+      const Word kept = is_new ? 0 : ~Word{0};
       Word* signs = line_.signs[word].data();
       const double* mu = table.chosen[h].data();
       const double nu = mu[c];
       const Word bit = Word{1} << (row & 63);
-      for_octets(begin, n_padded_,
-                 [=](Index j) { signs[j] |= nu > lambda[j] * mu[j] ? bit : Word{0}; });
-      if (!exact_) continue;
+      if (!exact_) {
+        for_octets(begin, n_padded_, [=](Index j) {
+          signs[j] = (signs[j] & kept) | (nu > lambda[j] * mu[j] ? bit : Word{0});
+        });
+        continue;
+      }
       for_octets(begin, n_padded_, [=](Index j) {
-        const double distance = std::abs(nu - lambda[j] * mu[j]) - slack[j];
+        const double value = nu - lambda[j] * mu[j];
+        const double distance = std::abs(value) - slack[j];
+        signs[j] = (signs[j] & kept) | (value > 0.0 ? bit : Word{0});
         margin[j] = distance < margin[j] ? distance : margin[j];
       });
     }
@@ -311,7 +315,7 @@ class LowestVertex {
       const Index j = order[s];
       if (j >= first && s >= begin) {
         if (sink_.exhausted()) {
-          keep_rest(s);
+          keep_rest(s, n_);
           return true;
         }
         Word* pattern = sink_.next();
@@ -377,7 +381,7 @@ class LowestVertex {
       }
       if (last >= first && static_cast<Index>(s) >= begin) {
         if (n_ > kSortAbove && sink_.exhausted()) {
-          keep_rest(static_cast<Index>(s));
+          keep_rest(static_cast<Index>(s), n_);
           return true;
         }
         visit_exact_vertex(std::move(through));
@@ -431,6 +435,7 @@ class LowestVertex {
 
   static constexpr double kRounding = std::numeric_limits<double>::epsilon();
 
+  const NormalForm& form_;
   const Index n_;
   const Index n_padded_;
   const Index n_words_;
@@ -446,6 +451,7 @@ class LowestVertex {
   Line line_;
   Rows touched_;
   bool rising_ = false;
+  Index lines_ = 0;
   std::vector<Word> walk_;
   std::vector<Word> special_;  // rows that cross no line: chosen, infinity, padding
   std::vector<Task> rest_;
@@ -453,10 +459,30 @@ class LowestVertex {
 
 }  // namespace
 
+// Ranges of first rows with about equal numbers of vertices: row i begins C(n - 1 - i, k - 1).
 std::vector<Task> first_lowest_vertex_tasks(const NormalForm& form) {
+  constexpr double kVertices = 1 << 15;
+  const Index n = form.n_rows();
   std::vector<Task> tasks;
   for (Index level = 0; level < form.rank(); ++level) {
-    tasks.push_back({static_cast<std::int32_t>(level), 0});
+    const Index k = form.rank() - 1 - level;
+    Index begin = 0;
+    double vertices = 0.0;
+    for (Index row = 0; row < n && k > 1; ++row) {
+      double starting = 1.0;
+      for (Index j = 1; j < k; ++j)
+        starting *= static_cast<double>(n - row - j) / static_cast<double>(j);
+      vertices += std::max(starting, 0.0);
+      if (vertices < kVertices) continue;
+      tasks.push_back({static_cast<std::int32_t>(level), static_cast<std::int32_t>(begin),
+                       static_cast<std::int32_t>(row + 1)});
+      begin = row + 1;
+      vertices = 0.0;
+    }
+    if (begin < n) {
+      tasks.push_back({static_cast<std::int32_t>(level), static_cast<std::int32_t>(begin),
+                       static_cast<std::int32_t>(n)});
+    }
   }
   return tasks;
 }

@@ -73,6 +73,7 @@ NormalForm normal_form(Rows rows, bool affine) {
     form.rows = exact::select_columns(distinct, exact::independent_columns(distinct));
     for (Row& row : form.rows) exact::make_primitive(row);
   }
+  form.approximate = as_doubles(form.rows);
   return form;
 }
 

@@ -12,7 +12,8 @@
 namespace cvxnn {
 
 struct NormalForm {
-  exact::Rows rows;  // primitive, no two parallel, full column rank, oriented as first given
+  exact::Rows rows;    // primitive, no two parallel, full column rank, oriented as first given
+  Matrix approximate;  // the rows as doubles, see as_doubles
   // Affine: the last row is the hyperplane at infinity, and the cells are those on its positive
   // side. Central: both sides of every row count.
   bool affine = false;

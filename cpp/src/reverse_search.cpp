@@ -17,7 +17,8 @@ using Pattern = std::vector<Word>;
 class ReverseSearch {
  public:
   ReverseSearch(const NormalForm& form, PatternSink& sink, Poller& poller)
-      : n_(form.n_rows()),
+      : form_(form),
+        n_(form.n_rows()),
         infinity_(form.affine ? n_ - 1 : 0),
         tree_(form.rows, infinity_),
         sink_(sink),
@@ -73,6 +74,35 @@ class ReverseSearch {
     return -1;
   }
 
+  // Whether no third hyperplane contains what the two have in common.
+  bool cross_alone(Index a, Index b) {
+    std::vector<char>& known = alone_[static_cast<std::size_t>(a)];
+    if (known.empty()) known.assign(static_cast<std::size_t>(n_), kUnknown);
+    if (known[b] == kUnknown) {
+      const exact::Rows common = exact::kernel({form_.rows[a], form_.rows[b]}, form_.rank());
+      known[b] = 1;
+      for (Index k = 0; k < n_ && known[b] == 1; ++k) {
+        if (k == a || k == b) continue;
+        const bool contains = std::all_of(common.begin(), common.end(), [&](const auto& vector) {
+          return exact::dot(form_.rows[k], vector) == 0;
+        });
+        if (contains) known[b] = 0;
+      }
+    }
+    return known[b] == 1;
+  }
+
+  // Whether a row before facet f bounds the neighbour across it as well, and leads to its parent.
+  bool has_another_parent(const Pattern& cell, const Facets& facets, std::size_t f) {
+    const std::size_t n_facets = facets.rows.size();
+    for (std::size_t g = 0; g < f; ++g) {
+      const Index row = facets.rows[g];
+      if (row == infinity_ || !separates(cell, row)) continue;
+      if (facets.adjacent[f * n_facets + g] && cross_alone(facets.rows[f], row)) return true;
+    }
+    return false;
+  }
+
   void visit(const Pattern& cell, const Facets& facets) {
     poller_.check();
     std::copy(cell.begin(), cell.end(), sink_.next());
@@ -80,6 +110,7 @@ class ReverseSearch {
     for (std::size_t f = 0; f < facets.rows.size(); ++f) {
       const Index row = facets.rows[f];
       if (row == infinity_ || separates(cell, row)) continue;
+      if (has_another_parent(cell, facets, f)) continue;
       Pattern neighbour = cell;
       flip_bit(neighbour.data(), row);
       const Facets around = tree_.facets(neighbour.data());
@@ -92,12 +123,16 @@ class ReverseSearch {
     }
   }
 
+  static constexpr char kUnknown = 2;
+
+  const NormalForm& form_;
   const Index n_;
   const Index infinity_;
   const RayTree tree_;
   PatternSink& sink_;
   Poller& poller_;
   Pattern root_;
+  std::vector<std::vector<char>> alone_{static_cast<std::size_t>(n_)};  // see cross_alone
   std::vector<Task> rest_;
 };
 

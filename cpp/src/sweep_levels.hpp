@@ -33,6 +33,7 @@ class SweepLevels {
   // Dimension of the chart of a level: as many rows meet in a vertex.
   Index dimension(Index level) const { return rank_ - 1 - level; }
   const exact::Row& direction(Index level) const { return directions_[level]; }
+  Matrix approximate_directions() const { return as_doubles(directions_); }
   exact::Row chart(Index level) const;
 
   // The line on which the rows `prefix` vanish, or nothing if they do not meet in one.

@@ -1,6 +1,5 @@
 // Cells of hyperplane arrangements.
 #include "convert.hpp"
-#include "cvxnn/count.hpp"
 #include "cvxnn/enumerate.hpp"
 #include "cvxnn/sample.hpp"
 #include "cvxnn/witness.hpp"
@@ -59,13 +58,6 @@ void bind_arrangements(py::module_& m) {
       .def_property_readonly("n_distinct", &Arrangement::n_distinct)
       .def("sources", &Arrangement::sources,
            "For each hyperplane given, the number of the distinct one it equals; -1 for zero rows.");
-  m.def(
-      "count_cells",
-      [](const Arrangement& arrangement, double max_seconds) {
-        return without_gil([&] { return count_cells(arrangement, max_seconds, execution(1)); });
-      },
-      py::arg("arrangement"), py::arg("max_seconds"),
-      "The exact number of cells in decimal, or None if it takes longer.");
   m.def(
       "choose_method",
       [](const Arrangement& arrangement, const std::string& method) {

@@ -11,18 +11,13 @@ import typing
 __all__: list[str] = [
     "Arrangement",
     "characteristic_polynomial",
-    "choose_method",
     "count_cells",
     "enumerate_cells",
-    "explore",
     "find_witnesses",
-    "first_tasks",
     "locate_cells",
     "max_support",
     "project_onto_cell",
     "solve_group_lasso",
-    "sort_cells",
-    "uniform_cells",
 ]
 
 class Arrangement:
@@ -56,18 +51,26 @@ class Arrangement:
     @property
     def rank(self) -> int: ...
 
+def characteristic_polynomial(
+    arrangement: Arrangement,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 1,
+) -> list[str] | None:
+    """
+    Its coefficients in decimal, highest degree first, or None if it takes longer.
+    """
+
 def count_cells(
-    arrangement: Arrangement, max_seconds: typing.SupportsFloat | typing.SupportsIndex
+    arrangement: Arrangement,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex = 1,
 ) -> str | None:
     """
     The exact number of cells in decimal, or None if it takes longer.
     """
 
 def enumerate_cells(
-    arrangement: Arrangement,
-    method: str,
-    exact: bool,
-    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    arrangement: Arrangement, n_threads: typing.SupportsInt | typing.SupportsIndex
 ) -> numpy.typing.NDArray[numpy.uint64]:
     """
     All cells, packed, in canonical order.
@@ -130,23 +133,6 @@ def solve_group_lasso(
     Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.
     """
 
-def characteristic_polynomial(
-    arrangement: Arrangement, max_seconds: typing.SupportsFloat | typing.SupportsIndex
-) -> list[str] | None: ...
-def choose_method(arrangement: Arrangement, method: str) -> str: ...
-def first_tasks(arrangement: Arrangement, method: str, exact: bool) -> list[list[int]]: ...
-def explore(
-    arrangement: Arrangement,
-    method: str,
-    exact: bool,
-    tasks: collections.abc.Sequence[collections.abc.Sequence[int]],
-    budget: typing.SupportsInt | typing.SupportsIndex,
-    n_threads: typing.SupportsInt | typing.SupportsIndex,
-) -> list[tuple[numpy.typing.NDArray[numpy.uint64], list[list[int]]]]: ...
-def sort_cells(
-    packed: numpy.typing.NDArray[numpy.uint64],
-    n_hyperplanes: typing.SupportsInt | typing.SupportsIndex,
-) -> numpy.typing.NDArray[numpy.uint64]: ...
 def uniform_cells(
     arrangement: Arrangement,
     n_cells: typing.SupportsInt | typing.SupportsIndex,

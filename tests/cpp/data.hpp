@@ -42,6 +42,25 @@ inline Matrix threshold(Index d) {
   return X;
 }
 
+// Normals (1, c) for the 0/1 vectors c with an odd number of ones.
+inline Matrix demicube(Index d) {
+  const Matrix all = threshold(d);
+  Matrix X(all.rows() / 2, d + 1);
+  Index row = 0;
+  for (Index k = 0; k < all.rows(); ++k) {
+    if (static_cast<Index>(all.row(k).sum()) % 2 == 0) X.row(row++) = all.row(k);
+  }
+  return X;
+}
+
+// Normals (1, e_i) and (1, -e_i).
+inline Matrix cross_polytope(Index d) {
+  Matrix X(2 * d, d + 1);
+  X << Vector::Ones(2 * d),
+      (Matrix(2 * d, d) << Matrix::Identity(d, d), -Matrix::Identity(d, d)).finished();
+  return X;
+}
+
 // Normals e_i and e_i - e_j: the cells are the orders of d + 1 numbers.
 inline Matrix braid(Index d) {
   Matrix X = Matrix::Zero(d * (d + 1) / 2, d);

@@ -1,6 +1,5 @@
 // The cells of an arrangement: listing, counting, locating points and finding witnesses, against
 // known counts and an exact brute force.
-#include "cvxnn/count.hpp"
 #include "cvxnn/enumerate.hpp"
 
 #include <doctest/doctest.h>
@@ -11,6 +10,7 @@
 #include <limits>
 
 #include "brute_force.hpp"
+#include "cvxnn/count.hpp"
 #include "cvxnn/sample.hpp"
 #include "cvxnn/witness.hpp"
 #include "data.hpp"

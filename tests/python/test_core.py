@@ -53,6 +53,20 @@ def test_count_cells_is_decimal_text_or_none(X):
     assert core.count_cells(core.Arrangement(many), 0.01) is None
 
 
+def test_characteristic_polynomial_is_decimal_text_or_none(X):
+    assert core.characteristic_polynomial(core.Arrangement(X), np.inf) == ["1", "-9", "36", "-28"]
+    lines = core.Arrangement(fortran([[1, 0], [0, 1], [1, 1]]), np.array([0.0, 0.0, 1.0]))
+    assert core.characteristic_polynomial(lines, np.inf, n_threads=2) == ["1", "-3", "3"]
+    many = fortran(np.random.default_rng(0).standard_normal((60, 20)))
+    assert core.characteristic_polynomial(core.Arrangement(many), 0.01) is None
+
+
+def test_counts_do_not_depend_on_threads():
+    arrangement = core.Arrangement(fortran(np.random.default_rng(0).integers(-1, 2, (30, 6))))
+    count = core.count_cells(arrangement, np.inf)
+    assert core.count_cells(arrangement, np.inf, n_threads=2) == count
+
+
 def test_arrangement_rank_and_distinct_rows(X):
     arrangement = core.Arrangement(X)
     assert (arrangement.rank, arrangement.n_distinct) == (3, 9)
