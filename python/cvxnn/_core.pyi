@@ -11,13 +11,18 @@ import typing
 __all__: list[str] = [
     "Arrangement",
     "characteristic_polynomial",
+    "choose_method",
     "count_cells",
     "enumerate_cells",
+    "explore",
     "find_witnesses",
+    "first_tasks",
     "locate_cells",
     "max_support",
     "project_onto_cell",
     "solve_group_lasso",
+    "sort_cells",
+    "uniform_cells",
 ]
 
 class Arrangement:
@@ -60,6 +65,11 @@ def characteristic_polynomial(
     Its coefficients in decimal, highest degree first, or None if it takes longer.
     """
 
+def choose_method(arrangement: Arrangement, method: str) -> str:
+    """
+    The engine that a name, or 'auto', stands for.
+    """
+
 def count_cells(
     arrangement: Arrangement,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
@@ -70,10 +80,27 @@ def count_cells(
     """
 
 def enumerate_cells(
-    arrangement: Arrangement, n_threads: typing.SupportsInt | typing.SupportsIndex
+    arrangement: Arrangement,
+    method: str,
+    exact: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> numpy.typing.NDArray[numpy.uint64]:
     """
     All cells, packed, in canonical order.
+    """
+
+def explore(
+    arrangement: Arrangement,
+    method: str,
+    exact: bool,
+    tasks: collections.abc.Sequence[
+        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]
+    ],
+    budget: typing.SupportsInt | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> list[tuple[numpy.typing.NDArray[numpy.uint64], list[list[int]]]]:
+    """
+    For each task its cells, packed, about `budget` of them, and the tasks that are left.
     """
 
 def find_witnesses(
@@ -83,6 +110,11 @@ def find_witnesses(
 ) -> typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]"]:
     """
     (P, d) unit vectors in the widest direction of each cell, zero where there is none.
+    """
+
+def first_tasks(arrangement: Arrangement, method: str, exact: bool) -> list[list[int]]:
+    """
+    Tasks that together list every cell once.
     """
 
 def locate_cells(
@@ -131,6 +163,14 @@ def solve_group_lasso(
 ) -> dict:
     """
     Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.
+    """
+
+def sort_cells(
+    packed: numpy.typing.NDArray[numpy.uint64],
+    n_hyperplanes: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    In canonical order, without repetitions.
     """
 
 def uniform_cells(
