@@ -86,7 +86,10 @@ def test_affine_cells_without_a_double_inside():
 def test_methods_agree(method, exact, affine):
     X, offset = gaussian_problem(14, 3, seed=1)
     X = np.vstack([X, X[:2], -X[3:4], np.zeros((1, 3))])
-    offset = np.append(offset, [offset[0], 5.0, -offset[3], 2.0]) if affine else None
+    # the second repeated row is a parallel hyperplane: without exact signs that is not promised
+    offset = np.append(offset, [offset[0], 5.0 if exact else offset[1], -offset[3], 2.0])
+    if not affine:
+        offset = None
     expected = enumerate_cells(X, offset=offset)
     assert enumerate_cells(X, offset=offset, method=method, exact=exact) == expected
     blocks = iter_cells(X, offset=offset, method=method, exact=exact, block_size=10)
@@ -137,10 +140,10 @@ def test_blocks_do_not_depend_on_threads(method, small_batches):
 
 
 def test_blocks_come_before_all_cells_are_known():
-    X, _ = gaussian_problem(500, 12, seed=0)  # about 1e20 cells
+    X, _ = gaussian_problem(200, 7, seed=0)  # more than 1e11 cells
     block = next(iter_cells(X, block_size=1000))
     assert len(block) == len(block.unique()) == 1000
-    assert block.n_hyperplanes == 500
+    assert block.n_hyperplanes == 200
 
 
 @pytest.mark.parametrize("block_size", [0, -1, 1.5, True, None, "5"])

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.arrangements._exploring import Tasks, Walk, explore
+from cvxnn.arrangements._exploring import BATCH_SECONDS, Tasks, Walk, explore
 from cvxnn.arrangements._files import write_whole
 from cvxnn.arrangements._input import Hyperplanes
 from cvxnn.arrangements._manifest import Manifest
@@ -124,7 +124,7 @@ def _shards(
     kept = len(pending)
     n_bytes = 0
     begun = time.monotonic()
-    for packed, untouched in explore(walk, pending, n_threads):
+    for packed, untouched in explore(walk, pending, n_threads, max_seconds=BATCH_SECONDS):
         parts.append(packed)
         n_bytes += packed.nbytes
         kept = min(kept, untouched)

@@ -56,9 +56,8 @@ def count_cells(X: ArrayLike, *, offset: ArrayLike | None = None, n_jobs: int | 
     >>> count_cells([[1, 0], [0, 1], [1, 1]], offset=[0, 0, -1])
     7
     """
-    arrangement = as_hyperplanes(X, offset).arrangement
-    thread_count(n_jobs)
-    count = core.count_cells(arrangement, inf)
+    n_threads = thread_count(n_jobs)
+    count = core.count_cells(as_hyperplanes(X, offset).arrangement, inf, n_threads)
     assert count is not None  # only a time limit makes it None
     return int(count)
 
@@ -87,7 +86,8 @@ def characteristic_polynomial(X: ArrayLike, *, offset: ArrayLike | None = None) 
     >>> characteristic_polynomial([[1, 0], [0, 1], [1, 1]])
     [1, -3, 2]
     """
-    coefficients = core.characteristic_polynomial(as_hyperplanes(X, offset).arrangement, inf)
+    arrangement = as_hyperplanes(X, offset).arrangement
+    coefficients = core.characteristic_polynomial(arrangement, inf, thread_count(None))
     assert coefficients is not None  # only a time limit makes it None
     return [int(coefficient) for coefficient in coefficients]
 
@@ -152,7 +152,7 @@ def zaslavsky_bound(n: int, rank: int) -> int:
 
 def exact_count(arrangement: core.Arrangement) -> int | None:
     """Count the cells, or return None where that takes more than a second."""
-    count = core.count_cells(arrangement, _COUNT_SECONDS)
+    count = core.count_cells(arrangement, _COUNT_SECONDS, thread_count(None))
     return None if count is None else int(count)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 
 from cvxnn._native import core
 
-__all__ = ["Tasks", "Walk", "explore"]
+__all__ = ["BATCH_SECONDS", "Tasks", "Walk", "explore"]
 
 Tasks = list[list[int]]
 
+BATCH_SECONDS = 1.0  # where someone waits for news
+
+_FIRST_CELLS = 1 << 10  # of the first batch; the next are twice as large each, up to these:
 _BATCH_CELLS = 1 << 17
 _BATCH_BYTES = 1 << 26
 _FEWEST_TASKS = 8  # at a time: enough for the threads of a large machine not to wait long
@@ -34,18 +38,24 @@ class Walk:
         return tasks
 
 
-def explore(walk: Walk, pending: Tasks, n_threads: int) -> Iterator[tuple[NDArray[np.uint64], int]]:
+def explore(
+    walk: Walk, pending: Tasks, n_threads: int, *, max_seconds: float | None = None
+) -> Iterator[tuple[NDArray[np.uint64], int]]:
     """Yield the cells of the pending tasks in batches, each cell once.
 
-    `pending` is a stack, kept up to date: the tasks that come next are at its end. With
-    each batch comes how many tasks at the bottom were left as they were. The batches do not depend
-    on the number of threads: how many tasks are explored together follows from how many cells the
-    last ones had.
+    `pending` is a stack, kept up to date: the tasks that come next are at its end. With each batch
+    comes how many tasks at the bottom were left as they were.
+
+    Without `max_seconds` the batches do not depend on the number of threads: how many tasks are
+    explored together, and how far, follows from how many cells the last ones had. With it, batches
+    that take longer are made smaller.
     """
     n_words = (walk.arrangement.n_hyperplanes + 63) // 64
-    cells = max(1, min(_BATCH_CELLS, _BATCH_BYTES // (8 * n_words)))
+    most = max(1, min(_BATCH_CELLS, _BATCH_BYTES // (8 * n_words)))
+    cells = min(_FIRST_CELLS, most)
     n_tasks = _FEWEST_TASKS
     while pending:
+        start = time.monotonic()
         tasks = pending[: -n_tasks - 1 : -1]
         budget = max(1, cells // n_tasks)
         parts = core.explore(walk.arrangement, walk.method, walk.exact, tasks, budget, n_threads)
@@ -60,4 +70,6 @@ def explore(walk: Walk, pending: Tasks, n_threads: int) -> Iterator[tuple[NDArra
             n_tasks = min(_MOST_TASKS, 2 * n_tasks)
         elif len(packed) > cells // 2:
             n_tasks = max(_FEWEST_TASKS, n_tasks // 2)
+        slow = max_seconds is not None and time.monotonic() - start > max_seconds
+        cells = max(_FEWEST_TASKS, cells // 2) if slow else min(most, 2 * cells)
         yield packed, untouched

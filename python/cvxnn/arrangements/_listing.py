@@ -14,7 +14,7 @@ from cvxnn.arrangements._bits import words_for
 from cvxnn.arrangements._cells import Cells
 from cvxnn.arrangements._checkpoint import list_into, read_shards
 from cvxnn.arrangements._counting import refuse_more_cells, refuse_more_memory
-from cvxnn.arrangements._exploring import Walk, explore
+from cvxnn.arrangements._exploring import BATCH_SECONDS, Walk, explore
 from cvxnn.arrangements._input import Hyperplanes, as_hyperplanes
 from cvxnn.arrangements._witnesses import points_inside
 
@@ -49,8 +49,9 @@ def enumerate_cells(
     method : {"auto", "lowest_vertex", "ray_tree", "reverse_search"}, default="auto"
         How the cells are found. All find the same cells.
     exact : bool, default=True
-        False trusts double precision where that is faster, and may miss cells that are too narrow
-        for it.
+        False trusts rounded signs where that is faster: right for data in general position, but
+        cells may be missing or made up where hyperplanes are parallel, or more of them than usual
+        meet or nearly do.
     witnesses : bool, default=False
         Also find a point strictly inside each cell.
     max_cells : int, optional
@@ -184,7 +185,8 @@ def _blocks(
 def _collect(walk: Walk, n_threads: int, callback: Callable[[int], object]) -> NDArray[np.uint64]:
     parts = []
     n_found = 0
-    for packed, _ in explore(walk, walk.first_tasks()[::-1], n_threads):
+    first = walk.first_tasks()[::-1]
+    for packed, _ in explore(walk, first, n_threads, max_seconds=BATCH_SECONDS):
         parts.append(packed)
         n_found += len(packed)
         callback(n_found)
