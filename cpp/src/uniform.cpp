@@ -2,8 +2,8 @@
 //
 // Every cell has its lowest vertex on one level of the sweep (sweep_levels.hpp, at a finite M), and
 // a vertex is the lowest one of as many cells as the rows through it have bases without a broken
-// circuit (Zaslavsky 1975; Whitney 1932). So a set of at most r - 1 rows is drawn uniformly, kept if
-// it is such a basis, and one of the cells above its vertex chosen.
+// circuit (Zaslavsky 1975; Whitney 1932). So a set of at most r - 1 rows is drawn uniformly, kept
+// if it is such a basis, and one of the cells above its vertex chosen.
 #include <random>
 #include <set>
 

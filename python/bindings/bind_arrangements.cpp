@@ -56,8 +56,9 @@ void bind_arrangements(py::module_& m) {
       .def_property_readonly("affine", &Arrangement::affine)
       .def_property_readonly("rank", &Arrangement::rank)
       .def_property_readonly("n_distinct", &Arrangement::n_distinct)
-      .def("sources", &Arrangement::sources,
-           "For each hyperplane given, the number of the distinct one it equals; -1 for zero rows.");
+      .def(
+          "sources", &Arrangement::sources,
+          "For each hyperplane given, the number of the distinct one it equals; -1 for zero rows.");
   m.def(
       "choose_method",
       [](const Arrangement& arrangement, const std::string& method) {
