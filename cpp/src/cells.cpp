@@ -34,7 +34,7 @@ Word key_of(const Key& key) { return key.first; }
 
 // By digits from the last to the first, each pass stable; digits that are all equal cost no pass.
 template <class T>
-void radix_sort(std::vector<T>& items) {
+void radix_sort(std::vector<T>& items, Poller& poller) {
   constexpr int kBits = 8;
   constexpr std::size_t kDigits = std::size_t{1} << kBits;
   constexpr int kPasses = 64 / kBits;
@@ -49,6 +49,7 @@ void radix_sort(std::vector<T>& items) {
   for (int pass = 0; pass < kPasses; ++pass) {
     auto& count = counts[pass];
     if (std::find(count.begin(), count.end(), items.size()) != count.end()) continue;
+    poller.check();
     std::size_t start = 0;
     for (std::size_t& digit : count) start += std::exchange(digit, start);
     for (const T& item : items) {
@@ -58,21 +59,23 @@ void radix_sort(std::vector<T>& items) {
   }
 }
 
-void sort_unique_words(std::vector<Word>& words) {
+void sort_unique_words(std::vector<Word>& words, Poller& poller) {
   for (Word& word : words) word = reversed(word);
-  radix_sort(words);
+  radix_sort(words, poller);
   words.erase(std::unique(words.begin(), words.end()), words.end());
   for (Word& word : words) word = reversed(word);
 }
 
 }  // namespace
 
-void sort_unique(Cells& cells) {
+void sort_unique(Cells& cells, const Execution& execution) {
+  Poller poller(execution);
   const Index n_words = cells.n_words();
-  if (n_words == 1) return sort_unique_words(cells.bits);
+  if (n_words == 1) return sort_unique_words(cells.bits, poller);
   std::vector<Key> keys(static_cast<std::size_t>(cells.size()));
   for (Index i = 0; i < cells.size(); ++i) keys[i] = {reversed(*cells.pattern(i)), i};
-  radix_sort(keys);
+  radix_sort(keys, poller);
+  std::size_t rounds = 0;
   for (auto begin = keys.begin(); begin != keys.end();) {  // ties go on with the other words
     const auto end =
         std::find_if(begin, keys.end(), [&](const Key& key) { return key.first != begin->first; });
@@ -86,6 +89,7 @@ void sort_unique(Cells& cells) {
   std::vector<Word> sorted;
   sorted.reserve(cells.bits.size());
   for (const Key& key : keys) {
+    if (++rounds % 1024 == 0) poller.check();
     const Word* row = cells.pattern(key.cell);
     const bool repeated = !sorted.empty() && std::equal(row, row + n_words, sorted.end() - n_words);
     if (!repeated) sorted.insert(sorted.end(), row, row + n_words);

@@ -126,7 +126,7 @@ Cells enumerate_cells(const Arrangement& arrangement, const Engine& engine,
     cells.bits.insert(cells.bits.end(), found[t].begin(), found[t].end());
     std::vector<Word>().swap(found[t]);
   }
-  sort_unique(cells);
+  sort_unique(cells, execution);
   return cells;
 }
 

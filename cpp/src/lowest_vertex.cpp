@@ -35,6 +35,7 @@ inline void for_octets(Index begin, Index end, const Body& body) {
 struct Line {
   std::vector<double> lo, hi;            // row i crosses in [lo, hi]
   std::vector<double> position;          // in between
+  std::vector<double> inverse;           // 1 / slope of row i along the line
   std::vector<double> lambda;            // coefficient of row j in c
   std::vector<double> slack;             // bound on the error of the other coefficients
   std::vector<double> margin;            // least distance of such a coefficient from doubt
@@ -60,6 +61,7 @@ class LowestVertex {
     line_.lo.resize(size);
     line_.hi.resize(size);
     line_.position.resize(size);
+    line_.inverse.resize(size);
     line_.lambda.resize(size);
     line_.slack.resize(size);
     line_.margin.resize(size);
@@ -185,13 +187,15 @@ class LowestVertex {
     double* lo = line_.lo.data();
     double* hi = line_.hi.data();
     double* position = line_.position.data();
+    double* inverse = line_.inverse.data();
     const double inflated = 1.01 * error;
     for_octets(0, n_padded_, [=](Index i) {
-      const double inverse = 1.0 / beta[i];
-      const double t = -alpha[i] * inverse;
+      inverse[i] = 1.0 / beta[i];
+      const double t = -alpha[i] * inverse[i];
       const double magnitude = std::abs(t);
       // |dt| <= error (1 + |t|) / (|beta| - error) + rounding |t|
-      const double width = inflated * (1.0 + magnitude) * std::abs(inverse) + rounding * magnitude;
+      const double width =
+          inflated * (1.0 + magnitude) * std::abs(inverse[i]) + rounding * magnitude;
       position[i] = t;
       lo[i] = t - width;
       hi[i] = t + width;
@@ -212,8 +216,8 @@ class LowestVertex {
   // cell above it each x_h has the sign of lambda_h.
   bool measure_signs(const SweepTable& table, Index first, double error, double rounding) {
     const Index c = n_;
-    const double* beta = table.left[0].data();
-    const double slope = beta[c];
+    const double slope = table.left[0][c];
+    const double* inverse = line_.inverse.data();
     if (!(std::abs(slope) > error)) return false;
     const Index begin = first & ~Index{7};
     double* lambda = line_.lambda.data();
@@ -224,10 +228,10 @@ class LowestVertex {
     double* margin = line_.margin.data();
     const double inflated = 1.01 * error;
     for_octets(begin, n_padded_, [=](Index j) {
-      const double inverse = 1.0 / beta[j];
-      lambda[j] = slope * inverse;
+      lambda[j] = slope * inverse[j];
       const double magnitude = 1.0 + std::abs(lambda[j]);
-      const double lambda_error = inflated * magnitude * std::abs(inverse) + rounding * magnitude;
+      const double lambda_error =
+          inflated * magnitude * std::abs(inverse[j]) + rounding * magnitude;
       slack[j] = (mu_error + rounding * mu_size) * magnitude + lambda_error * mu_size;
       margin[j] = 1.0;
     });

@@ -100,7 +100,16 @@ SweepLevels::Lazy& SweepLevels::lazy(Index level) {
   const Rows basis = exact::kernel(zero, rank_);
   for (const Row& row : rows_) known.restricted.push_back(coordinates(row, basis));
   known.direction = coordinates(directions_[level], basis);
+  return known;
+}
 
+const Rows& SweepLevels::section(Index level) {
+  Rows& known = lazy_[level].section;
+  if (known.empty()) known = make_section(level);
+  return known;
+}
+
+Rows SweepLevels::make_section(Index level) const {
   // The section {c_j + M_j infinity = 0, all j} with each M_j beyond the height of every vertex, by
   // Cramer's rule and Hadamard's bound.
   Index longest = kDirectionBits;
@@ -116,8 +125,7 @@ SweepLevels::Lazy& SweepLevels::lazy(Index level) {
     section.push_back(std::move(height));
     exponent += exponent + longest + rank_ + 2;
   }
-  known.section = exact::kernel(section, rank_);
-  return known;
+  return exact::kernel(section, rank_);
 }
 
 bool SweepLevels::independent(Index level, const std::vector<Index>& rows) {
@@ -156,12 +164,12 @@ std::vector<int> SweepLevels::signs_above(Index level, const std::vector<Index>&
 
 void SweepLevels::cells_above(Index level, const std::vector<Index>& through,
                               const std::function<void(const Word*)>& visit) {
-  const Lazy& known = lazy(level);
-  Rows local{coordinates(rows_[infinity_], known.section)};
-  for (const Index row : through) local.push_back(coordinates(rows_[row], known.section));
+  const Rows& basis = section(level);
+  Rows local{coordinates(rows_[infinity_], basis)};
+  for (const Index row : through) local.push_back(coordinates(rows_[row], basis));
   const NormalForm form = normal_form(local, false);
   // in the columns that the normal form keeps: all of them, for the rows have full rank
-  const RayTree tree(form.rows, 0, {coordinates(directions_[level], known.section), local.front()});
+  const RayTree tree(form.rows, 0, {coordinates(directions_[level], basis), local.front()});
   const Index n_through = static_cast<Index>(through.size());
   std::vector<Word> bits(static_cast<std::size_t>(words_for(n_through)));
   tree.descend_tracked([&](const Word* pattern, const Rows& rays) {
@@ -179,11 +187,11 @@ void SweepLevels::cells_above(Index level, const std::vector<Index>& through,
 }
 
 const Rows& SweepLevels::section_rows(Index level) {
-  Lazy& known = lazy(level);
-  if (known.on_section.empty()) {
-    for (const Row& row : rows_) known.on_section.push_back(coordinates(row, known.section));
+  Rows& known = lazy_[level].on_section;
+  if (known.empty()) {
+    for (const Row& row : rows_) known.push_back(coordinates(row, section(level)));
   }
-  return known.on_section;
+  return known;
 }
 
 std::optional<Row> SweepLevels::section_vertex(Index level, const std::vector<Index>& subset) {

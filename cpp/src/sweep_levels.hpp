@@ -76,6 +76,8 @@ class SweepLevels {
   };
   Lazy& lazy(Index level);
   exact::Rows constraints(Index level) const;
+  const exact::Rows& section(Index level);
+  exact::Rows make_section(Index level) const;
   const exact::Rows& section_rows(Index level);
 
   const exact::Rows& rows_;

@@ -79,7 +79,10 @@ void bind_arrangements(py::module_& m) {
       "sort_cells",
       [](const PackedView& packed, Index n_hyperplanes) {
         Cells cells = to_cells(packed, n_hyperplanes);
-        without_gil([&] { sort_unique(cells); });
+        without_gil([&] {
+          sort_unique(cells, execution(1));
+          return 0;
+        });
         return from_cells(cells);
       },
       py::arg("packed").noconvert(), py::arg("n_hyperplanes"),

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cvxnn/bits.hpp"
+#include "cvxnn/parallel.hpp"
 
 namespace cvxnn {
 
@@ -18,7 +19,8 @@ struct Cells {
 };
 
 // Sorts into the canonical order (patterns compared as binary numbers, hyperplane 0 the most
-// significant bit) and drops repeated patterns.
-void sort_unique(Cells& cells);
+// significant bit) and drops repeated patterns. Throws Interrupted, with the cells in any order, if
+// the poll asks to stop.
+void sort_unique(Cells& cells, const Execution& execution = {});
 
 }  // namespace cvxnn
