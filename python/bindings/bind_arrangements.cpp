@@ -8,20 +8,20 @@ namespace cvxnn::python {
 
 namespace {
 
-using Explored = std::pair<py::array_t<Word>, std::vector<Task>>;
+using Explored = std::pair<py::array_t<Word>, std::vector<std::vector<Task>>>;
 
-std::vector<Explored> explore_tasks(const Arrangement& arrangement, const std::string& method,
-                                    bool exact, const std::vector<Task>& tasks, Index budget,
-                                    int n_threads) {
+Explored explore_tasks(const Arrangement& arrangement, const std::string& method, bool exact,
+                       const std::vector<Task>& tasks, Index budget, int n_threads) {
   const Engine engine{choose_method(arrangement, method), exact};
   const Index n_words = words_for(arrangement.n_hyperplanes());
-  std::vector<Cells> found(tasks.size());
+  std::vector<std::vector<Word>> found(tasks.size());
   std::vector<std::vector<Task>> rest(tasks.size());
   without_gil([&] {
     parallel_for(static_cast<Index>(tasks.size()), 1e6, execution(n_threads),
                  [&](Index i, int, const auto& poll) {
-                   found[i].n_hyperplanes = arrangement.n_hyperplanes();
-                   std::vector<Word>& words = found[i].bits;
+                   std::vector<Word>& words = found[i];
+                   constexpr Index kAtOnce = Index{1} << 18;
+                   words.reserve(static_cast<std::size_t>(std::min(budget * n_words, kAtOnce)));
                    const auto keep = [&](const Word* patterns, Index count) {
                      words.insert(words.end(), patterns, patterns + count * n_words);
                    };
@@ -29,11 +29,12 @@ std::vector<Explored> explore_tasks(const Arrangement& arrangement, const std::s
                  });
     return 0;
   });
-  std::vector<Explored> explored;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    explored.emplace_back(from_cells(found[i]), std::move(rest[i]));
-  }
-  return explored;
+  std::size_t n_found = 0;
+  for (const std::vector<Word>& words : found) n_found += words.size();
+  py::array_t<Word> packed({static_cast<Index>(n_found) / n_words, n_words});
+  Word* out = packed.mutable_data();
+  for (const std::vector<Word>& words : found) out = std::copy(words.begin(), words.end(), out);
+  return {std::move(packed), std::move(rest)};
 }
 
 }  // namespace
@@ -74,7 +75,8 @@ void bind_arrangements(py::module_& m) {
       "Tasks that together list every cell once.");
   m.def("explore", &explore_tasks, py::arg("arrangement"), py::arg("method"), py::arg("exact"),
         py::arg("tasks"), py::arg("budget"), py::arg("n_threads"),
-        "For each task its cells, packed, about `budget` of them, and the tasks that are left.");
+        "The cells of the tasks in their order, packed, about `budget` for each, and for each the "
+        "tasks that are left.");
   m.def(
       "sort_cells",
       [](const PackedView& packed, Index n_hyperplanes) {

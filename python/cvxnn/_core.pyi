@@ -98,9 +98,9 @@ def explore(
     ],
     budget: typing.SupportsInt | typing.SupportsIndex,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
-) -> list[tuple[numpy.typing.NDArray[numpy.uint64], list[list[int]]]]:
+) -> tuple[numpy.typing.NDArray[numpy.uint64], list[list[list[int]]]]:
     """
-    For each task its cells, packed, about `budget` of them, and the tasks that are left.
+    The cells of the tasks in their order, packed, about `budget` for each, and for each the tasks that are left.
     """
 
 def find_witnesses(

@@ -17,9 +17,9 @@ Tasks = list[list[int]]
 
 BATCH_SECONDS = 1.0  # where someone waits for news
 
-_FIRST_CELLS = 1 << 10  # of the first batch; the next are twice as large each, up to these:
+_FIRST_CELLS = 1 << 12
 _BATCH_CELLS = 1 << 17
-_BATCH_BYTES = 1 << 26
+_BATCH_BYTES = 1 << 23  # stays in memory that the allocator has already
 _FEWEST_TASKS = 8  # at a time: enough for the threads of a large machine not to wait long
 _MOST_TASKS = 512
 
@@ -58,13 +58,14 @@ def explore(
         start = time.monotonic()
         tasks = pending[: -n_tasks - 1 : -1]
         budget = max(1, cells // n_tasks)
-        parts = core.explore(walk.arrangement, walk.method, walk.exact, tasks, budget, n_threads)
+        packed, frontiers = core.explore(
+            walk.arrangement, walk.method, walk.exact, tasks, budget, n_threads
+        )
         # a signal may interrupt the call above, so the tasks are given up only here
         del pending[-n_tasks:]
         untouched = len(pending)
-        for _, frontier in reversed(parts):
+        for frontier in reversed(frontiers):
             pending.extend(reversed(frontier))
-        packed = np.concatenate([part for part, _ in parts])
         # tasks that were small are explored more at a time, so that threads have enough to do
         if len(packed) < cells // 4:
             n_tasks = min(_MOST_TASKS, 2 * n_tasks)

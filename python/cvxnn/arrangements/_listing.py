@@ -166,19 +166,17 @@ def iter_cells(
 def _blocks(
     hyperplanes: Hyperplanes, walk: Walk, block_size: int, n_threads: int
 ) -> Iterator[Cells]:
-    waiting: list[NDArray[np.uint64]] = []
-    n_waiting = 0
+    waiting: list[NDArray[np.uint64]] = []  # less than a block
+    missing = block_size
     for packed, _ in explore(walk, walk.first_tasks()[::-1], n_threads):
-        waiting.append(packed)
-        n_waiting += len(packed)
-        if n_waiting < block_size:
-            continue
-        found = np.concatenate(waiting)
-        n_whole = n_waiting - n_waiting % block_size
-        for start in range(0, n_whole, block_size):
-            yield _cells_of(hyperplanes, found[start : start + block_size])
-        waiting, n_waiting = [found[n_whole:]], n_waiting - n_whole
-    if n_waiting:
+        while len(packed) >= missing:
+            part, packed = packed[:missing], packed[missing:]
+            yield _cells_of(hyperplanes, np.concatenate([*waiting, part]) if waiting else part)
+            waiting, missing = [], block_size
+        if len(packed):
+            waiting.append(packed)
+            missing -= len(packed)
+    if waiting:
         yield _cells_of(hyperplanes, np.concatenate(waiting))
 
 
