@@ -351,6 +351,7 @@ class LowestVertex {
   // The same without rounding, and with vertices where more rows meet than their number asks for.
   // Such a vertex is done on the line that begins its lexicographically first basis.
   bool visit_exact_line(Index first, Index begin) {
+    poller_.check();
     const auto line = levels_.line(level_, chosen_);
     if (!line) return false;
     std::vector<Crossing> crossings;
