@@ -201,7 +201,7 @@ def test_usage(capsys, folder, arguments):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
 def test_keyboard_interrupt_and_resume(folder):
-    np.save("large.npy", gaussian_problem(110, 5, seed=0)[0])
+    np.save("large.npy", gaussian_problem(150, 5, seed=0)[0])
     command = [sys.executable, "-m", "cvxnn", "cells", "large.npy"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
