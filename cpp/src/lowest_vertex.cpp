@@ -8,9 +8,10 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 
 #include "engine.hpp"
-#include "row_compare.hpp"
+#include "line_sweep.hpp"
 #include "sweep_levels.hpp"
 #include "sweep_table.hpp"
 
@@ -19,31 +20,7 @@ namespace {
 
 using Rows = std::vector<Index>;
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr Index kSortAbove = 1500;  // rows; with more, sorting a line beats comparing all its rows
-
-// In whole octets, which the compiler turns into vector operations.
-template <class Body>
-inline void for_octets(Index begin, Index end, const Body& body) {
-  for (Index i = begin; i < end; i += kOctet) {
-#pragma omp simd
-    for (Index k = i; k < i + kOctet; ++k) body(k);
-  }
-}
-
-// Where rows cross a line, and the signs of the chosen rows above each crossing.
-struct Line {
-  std::vector<double> lo, hi;            // row i crosses in [lo, hi]
-  std::vector<double> position;          // in between
-  std::vector<double> inverse;           // 1 / slope of row i along the line
-  std::vector<double> lambda;            // coefficient of row j in c
-  std::vector<double> slack;             // bound on the error of the other coefficients
-  std::vector<double> margin;            // least distance of such a coefficient from doubt
-  std::vector<Word> falling;             // rows that are positive before their crossing
-  std::vector<Word> rising;              // rows that are positive after it
-  std::vector<std::vector<Word>> signs;  // per word of the pattern: bits of the chosen rows
-  std::vector<Index> order;              // by position
-};
 
 class LowestVertex {
  public:
@@ -56,37 +33,29 @@ class LowestVertex {
         infinity_(form.affine ? n_ - 1 : 0),
         sink_(sink),
         poller_(poller),
-        levels_(form.rows, infinity_) {
-    const auto size = static_cast<std::size_t>(n_padded_);
-    line_.lo.resize(size);
-    line_.hi.resize(size);
-    line_.position.resize(size);
-    line_.inverse.resize(size);
-    line_.lambda.resize(size);
-    line_.slack.resize(size);
-    line_.margin.resize(size);
-    line_.falling.resize(static_cast<std::size_t>(n_words_));
-    line_.rising.resize(static_cast<std::size_t>(n_words_));
-    special_.assign(static_cast<std::size_t>(n_words_), 0);
-    if (n_ % 64 != 0) special_.back() = ~Word{0} << (n_ % 64);
-    set_bit(special_.data(), infinity_);
-    line_.signs.assign(static_cast<std::size_t>(n_words_), std::vector<Word>(size, 0));
+        levels_(form.rows, infinity_),
+        line_(n_, infinity_, exact) {
+    walk_.resize(static_cast<std::size_t>(n_words_));
   }
 
   std::vector<Task> explore(const Task& task) {
     level_ = task[0];
     k_ = levels_.dimension(level_);
     chosen_.assign(task.begin() + 3, task.end());
-    for (const Index row : chosen_) flip_bit(special_.data(), row);
     prepare_level();
     if (k_ == 0) {
       visit_last_level(*tables_[0]);
     } else {
       SweepTable* table = tables_[0].get();
-      for (std::size_t depth = 0; depth < chosen_.size() && table != nullptr; ++depth) {
+      const std::size_t steps = std::min<std::size_t>(chosen_.size(), std::max<Index>(k_, 2) - 2);
+      for (std::size_t depth = 0; depth < steps && table != nullptr; ++depth) {
         table = step(table, chosen_[depth], depth);
       }
-      visit(table, task[1], std::min<Index>(task[2], n_));
+      if (missing() == 1) {
+        visit_line(table, task[1]);
+      } else {
+        visit(table, task[1], std::min<Index>(task[2], n_));
+      }
     }
     sink_.flush();
     return std::move(rest_);
@@ -98,20 +67,16 @@ class LowestVertex {
     const Index n_directions = levels_.rank() - 1;
     const Matrix directions = levels_.approximate_directions();
     const Index stride = (n_ + std::max<Index>(n_directions, 1) + 7) / 8 * 8;
-    tables_.clear();
-    for (Index depth = 0; depth <= k_ + 1; ++depth) {
-      tables_.push_back(std::make_unique<SweepTable>());
-      SweepTable& table = *tables_.back();
-      const auto size = static_cast<std::size_t>(stride);
-      table.alpha.assign(size, 0.0);
-      for (Index j = 0; j < levels_.rank(); ++j) table.left[j].assign(size, 0.0);
-      for (Index j = 0; j < k_; ++j) table.chosen[j].assign(size, 0.0);
+    for (auto* tables : {&tables_, &detour_}) {
+      for (Index depth = 0; depth <= k_ + 1; ++depth) {
+        tables->push_back(std::make_unique<SweepTable>());
+        tables->back()->allocate(stride, levels_.rank(), std::max<Index>(k_, 1));
+      }
     }
     SweepTable& base = *tables_.back();
     base.n = n_padded_;
-    base.stride = stride;
     base.n_left = levels_.rank();
-    base.error = kRounding;
+    base.bounds.error = kRounding;
     for (Index j = 0; j < levels_.rank(); ++j) {
       for (Index i = 0; i < n_; ++i) base.left[j][i] = form_.approximate(i, j);
       for (Index l = 0; l < n_directions; ++l) base.left[j][n_ + l] = directions(l, j);
@@ -126,7 +91,7 @@ class LowestVertex {
     top.stride = (n_ + 1 + 7) / 8 * 8;
     for (Index j = 0; j < top.n_left; ++j) {
       std::swap(top.left[j][n_], top.left[j][n_ + level_]);
-      std::fill(top.left[j].begin() + n_ + 1, top.left[j].end(), 0.0);
+      std::fill(top.left[j] + n_ + 1, top.left[j] + top.stride, 0.0);
     }
   }
 
@@ -138,26 +103,29 @@ class LowestVertex {
     return tables_[depth + 1].get();
   }
 
+  Index missing() const { return k_ - static_cast<Index>(chosen_.size()); }
+
   // All subsets that begin with the rows chosen and go on with one of begin .. end - 1. Without a
   // table, lines are worked out in integers. Returns whether to stop.
   bool visit(SweepTable* table, Index begin, Index end) {
-    const Index missing = k_ - static_cast<Index>(chosen_.size());
-    if (missing == 1) return visit_line(table, begin);
-    for (Index row = begin; row < std::min(end, n_ - missing + 1); ++row) {
+    const bool to_line = missing() == 2;
+    for (Index row = begin; row < std::min(end, n_ - missing() + 1); ++row) {
       if (row == infinity_) continue;
-      SweepTable* next = step(table, row, chosen_.size());
       chosen_.push_back(row);
-      flip_bit(special_.data(), row);
-      const bool possible = next != nullptr || levels_.independent(level_, chosen_);
-      const bool stop = possible && visit(next, missing == 2 ? 0 : row + 1, n_);
+      const bool stop = to_line ? visit_line(table, 0) : visit_flat(table, row);
       chosen_.pop_back();
-      flip_bit(special_.data(), row);
       if (stop || sink_.exhausted()) {
         keep_rest(row + 1, end);
         return true;
       }
     }
     return false;
+  }
+
+  bool visit_flat(SweepTable* table, Index row) {
+    SweepTable* next = step(table, row, chosen_.size() - 1);
+    const bool possible = next != nullptr || levels_.independent(level_, chosen_);
+    return possible && visit(next, row + 1, n_);
   }
 
   void keep_rest(Index begin, Index end) {
@@ -167,130 +135,52 @@ class LowestVertex {
     rest_.push_back(std::move(rest));
   }
 
-  // On a line, `begin` is a row, or the number of crossings done if the line is sorted.
-  bool visit_line(const SweepTable* table, Index begin) {
+  // The rows chosen meet in a line; `plane` is the table of all but the last of them. If the line
+  // is sorted, the first `begin` crossings are done.
+  bool visit_line(SweepTable* plane, Index begin) {
     if (++lines_ % 64 == 0 || n_ > kSortAbove) poller_.check();
     const Index first = chosen_.empty() ? 0 : chosen_.back() + 1;
     if (first >= n_) return false;
-    if (table == nullptr || !measure(*table, first)) return visit_exact_line(first, begin);
+    if (plane != nullptr && line_.move(*plane, chosen_, first)) {
+      if (const auto stop = visit_measured(first, begin)) return *stop;
+    }
+    if (move_by_pivots(first)) {
+      if (const auto stop = visit_measured(first, begin)) return *stop;
+    }
+    return visit_exact_line(first, begin);
+  }
+
+  // The same line by way of its rows in the order of the largest pivots: bounds stay small, but the
+  // steps serve this line alone.
+  bool move_by_pivots(Index first) {
+    if (chosen_.size() < 2) return false;
+    Rows rows = chosen_;
+    const SweepTable* table = tables_[0].get();
+    for (auto row = rows.begin(); row + 1 != rows.end(); ++row) {
+      std::iter_swap(row, std::max_element(row, rows.end(), [&](Index a, Index b) {
+                       return largest_left(*table, a) < largest_left(*table, b);
+                     }));
+      const Index column = pivot_column(*table, *row);
+      if (column < 0) return false;
+      SweepTable& next = *detour_[row - rows.begin()];
+      choose_row(*table, *row, column, first, next);
+      table = &next;
+    }
+    return line_.move(*table, rows, first);
+  }
+
+  // Whether to stop; nothing if the order of the crossings is in doubt.
+  std::optional<bool> visit_measured(Index first, Index begin) {
     if (n_ > kSortAbove) return visit_sorted(first, begin);
-    return !visit_compared(first) && visit_exact_line(first, 0);
-  }
-
-  // Fills line_; false if a sign is in doubt.
-  bool measure(const SweepTable& table, Index first) {
-    const double* alpha = table.alpha.data();
-    const double* beta = table.left[0].data();
-    const double error = exact_ ? table.error : 0.0;
-    const double rounding = exact_ ? 4.0 * kRounding : 0.0;
-    const double smallest = 1e3 * error;
-    double* lo = line_.lo.data();
-    double* hi = line_.hi.data();
-    double* position = line_.position.data();
-    double* inverse = line_.inverse.data();
-    const double inflated = 1.01 * error;
-    for_octets(0, n_padded_, [=](Index i) {
-      inverse[i] = 1.0 / beta[i];
-      const double t = -alpha[i] * inverse[i];
-      const double magnitude = std::abs(t);
-      // |dt| <= error (1 + |t|) / (|beta| - error) + rounding |t|
-      const double width =
-          inflated * (1.0 + magnitude) * std::abs(inverse[i]) + rounding * magnitude;
-      position[i] = t;
-      lo[i] = t - width;
-      hi[i] = t + width;
-    });
-    bits_below(beta, n_padded_, -smallest, line_.falling.data());
-    bits_above(beta, n_padded_, smallest, line_.rising.data());
-    for (Index w = 0; w < n_words_; ++w) {
-      if ((line_.falling[w] | line_.rising[w] | special_[w]) != ~Word{0}) return false;
-      line_.falling[w] &= ~special_[w];
-    }
-    for (Index i = n_; i < n_padded_; ++i) lo[i] = hi[i] = kInfinity;
-    lo[infinity_] = hi[infinity_] = -kInfinity;
-    for (const Index row : chosen_) lo[row] = hi[row] = kInfinity;
-    return measure_signs(table, first, error, rounding);
-  }
-
-  // c = sum over the rows of a vertex of lambda_h x_h on the directions of the chart, and on the
-  // cell above it each x_h has the sign of lambda_h.
-  bool measure_signs(const SweepTable& table, Index first, double error, double rounding) {
-    const Index c = n_;
-    const double slope = table.left[0][c];
-    const double* inverse = line_.inverse.data();
-    if (!(std::abs(slope) > error)) return false;
-    const Index begin = first & ~Index{7};
-    double* lambda = line_.lambda.data();
-    double* slack = line_.slack.data();
-    const double mu_error = exact_ ? table.chosen_error : 0.0;
-    const double mu_size = table.chosen_size + mu_error;
-    touched_.clear();
-    double* margin = line_.margin.data();
-    const double inflated = 1.01 * error;
-    for_octets(begin, n_padded_, [=](Index j) {
-      lambda[j] = slope * inverse[j];
-      const double magnitude = 1.0 + std::abs(lambda[j]);
-      const double lambda_error =
-          inflated * magnitude * std::abs(inverse[j]) + rounding * magnitude;
-      slack[j] = (mu_error + rounding * mu_size) * magnitude + lambda_error * mu_size;
-      margin[j] = 1.0;
-    });
-    for (std::size_t h = 0; h < chosen_.size(); ++h) {
-      const Index row = chosen_[h];
-      const Index word = row >> 6;
-      const bool is_new = touched_.empty() || touched_.back() != word;
-      if (is_new) touched_.push_back(word);
-      const Word kept = is_new ? 0 : ~Word{0};
-      Word* signs = line_.signs[word].data();
-      const double* mu = table.chosen[h].data();
-      const double nu = mu[c];
-      const Word bit = Word{1} << (row & 63);
-      if (!exact_) {
-        for_octets(begin, n_padded_, [=](Index j) {
-          signs[j] = (signs[j] & kept) | (nu > lambda[j] * mu[j] ? bit : Word{0});
-        });
-        continue;
-      }
-      for_octets(begin, n_padded_, [=](Index j) {
-        const double value = nu - lambda[j] * mu[j];
-        const double distance = std::abs(value) - slack[j];
-        signs[j] = (signs[j] & kept) | (value > 0.0 ? bit : Word{0});
-        margin[j] = distance < margin[j] ? distance : margin[j];
-      });
-    }
-    rising_ = slope > 0.0;
-    if (!exact_) return true;
-    for (Index j = first; j < n_; ++j) {
-      if (!(margin[j] > 0.0) && j != infinity_) return false;
-    }
-    return true;
-  }
-
-  // The signs of the rows of a vertex on the cell above it, given those just before its crossing.
-  void set_signs(Index j, Word* pattern) const {
-    for (const Index word : touched_) pattern[word] |= line_.signs[word][j];
-    if (rising_) flip_bit(pattern, j);
+    if (!visit_compared(first)) return std::nullopt;
+    return false;
   }
 
   // Each vertex by comparing its place with all others; false if two may be the same.
   bool visit_compared(Index first) {
     Index count = n_ - first;
     Word* patterns = sink_.reserve(count);
-    const double* lo = line_.lo.data();
-    const double* hi = line_.hi.data();
-    const Word* falling = line_.falling.data();
-    const bool sure =
-        exact_
-            ? compare_crossings<true>(lo, hi, falling, n_padded_, first, n_, patterns, n_words_)
-            : compare_crossings<false>(lo, hi, falling, n_padded_, first, n_, patterns, n_words_);
-    if (!sure) return false;
-    for (const Index word : touched_) {
-      const Word* signs = line_.signs[word].data();
-      for (Index j = first; j < n_; ++j) patterns[(j - first) * n_words_ + word] |= signs[j];
-    }
-    if (rising_) {
-      for (Index j = first; j < n_; ++j) flip_bit(patterns + (j - first) * n_words_, j);
-    }
+    if (!line_.compare(patterns)) return false;
     if (infinity_ >= first) {  // not a vertex: the last one takes its place
       std::copy_n(patterns + (count - 1) * n_words_, n_words_,
                   patterns + (infinity_ - first) * n_words_);
@@ -301,22 +191,11 @@ class LowestVertex {
   }
 
   // Rows in the order of their crossings; the pattern changes by one row at a time.
-  bool visit_sorted(Index first, Index begin) {
-    std::vector<Index>& order = line_.order;
-    order.clear();
-    for (Index i = 0; i < n_; ++i) {
-      if (std::isfinite(line_.lo[i])) order.push_back(i);
-    }
-    const double* position = line_.position.data();
-    std::sort(order.begin(), order.end(),
-              [&](Index a, Index b) { return position[a] < position[b]; });
-    for (std::size_t s = 1; s < order.size() && exact_; ++s) {
-      if (!(line_.hi[order[s - 1]] < line_.lo[order[s]])) return visit_exact_line(first, begin);
-    }
-    walk_.assign(line_.falling.begin(), line_.falling.end());
-    set_bit(walk_.data(), infinity_);
-    for (Index s = 0; s < static_cast<Index>(order.size()); ++s) {
-      const Index j = order[s];
+  std::optional<bool> visit_sorted(Index first, Index begin) {
+    if (!line_.sort(order_)) return std::nullopt;
+    line_.below_all(walk_.data());
+    for (Index s = 0; s < static_cast<Index>(order_.size()); ++s) {
+      const Index j = order_[s];
       if (j >= first && s >= begin) {
         if (sink_.exhausted()) {
           keep_rest(s, n_);
@@ -324,7 +203,7 @@ class LowestVertex {
         }
         Word* pattern = sink_.next();
         std::copy(walk_.begin(), walk_.end(), pattern);
-        set_signs(j, pattern);
+        line_.add_signs(j, pattern);
         sink_.commit();
       }
       flip_bit(walk_.data(), j);
@@ -356,7 +235,7 @@ class LowestVertex {
     if (!line) return false;
     std::vector<Crossing> crossings;
     Rows inside;  // rows that vanish on the whole line
-    walk_.assign(static_cast<std::size_t>(n_words_), 0);
+    std::fill(walk_.begin(), walk_.end(), 0);
     for (Index i = 0; i < n_; ++i) {
       exact::Integer a = exact::dot(levels_.rows()[i], line->point);
       exact::Integer b = exact::dot(levels_.rows()[i], line->direction);
@@ -426,7 +305,7 @@ class LowestVertex {
     std::fill_n(pattern, n_words_, Word{0});
     bool sure = true;
     for (Index i = 0; i < n_; ++i) {
-      sure = sure && (i == infinity_ || std::abs(table.alpha[i]) > table.error);
+      sure = sure && (i == infinity_ || std::abs(table.alpha[i]) > table.bounds.error);
       if (i == infinity_ || table.alpha[i] > 0.0) set_bit(pattern, i);
     }
     if (!sure && exact_) {
@@ -452,13 +331,12 @@ class LowestVertex {
   Index level_ = 0;
   Index k_ = 0;
   Rows chosen_;
-  std::vector<std::unique_ptr<SweepTable>> tables_;
-  Line line_;
-  Rows touched_;
-  bool rising_ = false;
+  std::vector<std::unique_ptr<SweepTable>> tables_;  // one a row chosen
+  std::vector<std::unique_ptr<SweepTable>> detour_;  // of move_by_pivots
+  LineSweep line_;
   Index lines_ = 0;
+  std::vector<Index> order_;
   std::vector<Word> walk_;
-  std::vector<Word> special_;  // rows that cross no line: chosen, infinity, padding
   std::vector<Task> rest_;
 };
 

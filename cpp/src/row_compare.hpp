@@ -6,84 +6,9 @@
 #include <array>
 #include <utility>
 
-#include "cvxnn/bits.hpp"
-
-#if defined(__AVX512BW__) && defined(__AVX512DQ__) || defined(__AVX2__)
-#include <immintrin.h>
-#endif
+#include "octet.hpp"
 
 namespace cvxnn {
-
-constexpr Index kOctet = 8;  // rows come in groups of this many
-
-// Eight values that stay in registers while many bounds are compared with them.
-#if defined(__AVX512BW__) && defined(__AVX512DQ__)
-
-struct Octet {
-  __m512d values;
-
-  explicit Octet(const double* from) : values(_mm512_loadu_pd(from)) {}
-  unsigned below(double bound) const {
-    return _mm512_cmp_pd_mask(values, _mm512_set1_pd(bound), _CMP_LT_OQ);
-  }
-  unsigned above(double bound) const {
-    return _mm512_cmp_pd_mask(values, _mm512_set1_pd(bound), _CMP_GT_OQ);
-  }
-};
-
-#elif defined(__AVX2__)
-
-struct Octet {
-  __m256d low, high;
-
-  explicit Octet(const double* from)
-      : low(_mm256_loadu_pd(from)), high(_mm256_loadu_pd(from + 4)) {}
-  unsigned below(double bound) const {
-    const __m256d limit = _mm256_set1_pd(bound);
-    return static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(low, limit, _CMP_LT_OQ)) |
-                                 _mm256_movemask_pd(_mm256_cmp_pd(high, limit, _CMP_LT_OQ)) << 4);
-  }
-  unsigned above(double bound) const {
-    const __m256d limit = _mm256_set1_pd(bound);
-    return static_cast<unsigned>(_mm256_movemask_pd(_mm256_cmp_pd(low, limit, _CMP_GT_OQ)) |
-                                 _mm256_movemask_pd(_mm256_cmp_pd(high, limit, _CMP_GT_OQ)) << 4);
-  }
-};
-
-#else
-
-struct Octet {
-  const double* values;
-
-  explicit Octet(const double* from) : values(from) {}
-  unsigned below(double bound) const {
-    unsigned bits = 0;
-    for (int i = 0; i < 8; ++i) bits |= static_cast<unsigned>(values[i] < bound) << i;
-    return bits;
-  }
-  unsigned above(double bound) const {
-    unsigned bits = 0;
-    for (int i = 0; i < 8; ++i) bits |= static_cast<unsigned>(values[i] > bound) << i;
-    return bits;
-  }
-};
-
-#endif
-
-// Bit i of `out` is 1 where values[i] < bound.
-inline void bits_below(const double* values, Index n_padded, double bound, Word* out) {
-  for (Index i = 0; i < n_padded; i += kOctet) {
-    const Word octet = Octet(values + i).below(bound);
-    out[i >> 6] = (i & 63) == 0 ? octet : out[i >> 6] | octet << (i & 63);
-  }
-}
-
-inline void bits_above(const double* values, Index n_padded, double bound, Word* out) {
-  for (Index i = 0; i < n_padded; i += kOctet) {
-    const Word octet = Octet(values + i).above(bound);
-    out[i >> 6] = (i & 63) == 0 ? octet : out[i >> 6] | octet << (i & 63);
-  }
-}
 
 // Up to 64 rows at a time, kept in registers: a word of the pattern.
 template <int kOctets>
@@ -92,10 +17,12 @@ class RowsOfWord {
   explicit RowsOfWord(const double* from) : octets_(load(from, Order{})) {}
 
   Word below(double bound) const {
-    return joined([&](const Octet& octet) { return octet.below(bound); });
+    const Octet limit(bound);
+    return joined([&](const Octet& octet) { return octet < limit; });
   }
   Word above(double bound) const {
-    return joined([&](const Octet& octet) { return octet.above(bound); });
+    const Octet limit(bound);
+    return joined([&](const Octet& octet) { return limit < octet; });
   }
 
  private:
@@ -108,7 +35,7 @@ class RowsOfWord {
 
   template <class Compare>
   Word joined(const Compare& compare) const {
-#if defined(__AVX512BW__) && defined(__AVX512DQ__)
+#if defined(CVXNN_AVX512)
     // mask registers are joined where they are: fewer and shorter steps than by shifts
     const auto mask = [&](int i) -> __mmask8 {
       return i < kOctets ? static_cast<__mmask8>(compare(octets_[i < kOctets ? i : 0])) : 0;
@@ -129,43 +56,49 @@ class RowsOfWord {
   std::array<Octet, kOctets> octets_;
 };
 
+struct Crossings {
+  const double* lo;
+  const double* hi;
+  Index n_padded;
+  Index first, last;         // the patterns asked for
+  const Word* turn;          // bits to turn in every pattern
+  const Word* const* added;  // per word: bits to add to the pattern of each row
+  bool turn_own;             // whether to turn the bit of the row itself
+};
+
 // One word of each pattern; returns whether all rows in it were surely apart from the others.
 template <bool kSure, int kOctets>
-bool compare_word(const double* lo, const double* hi, const Word* turn, Index w, Index first,
-                  Index last, Word* patterns, Index n_words) {
-  const RowsOfWord<kOctets> before(hi + 64 * w);
-  const RowsOfWord<kOctets> after(lo + 64 * w);
+bool compare_word(const Crossings& line, Index w, Word* patterns, Index n_words) {
+  const RowsOfWord<kOctets> before(line.hi + 64 * w);
+  const RowsOfWord<kOctets> after(line.lo + 64 * w);
   constexpr Word kAll = ~Word{0} >> (64 - kOctet * kOctets);
-  const Word turned = turn[w];
+  const Word turned = line.turn[w];
+  const Word* added = line.added[w];
+  const Word own = line.turn_own ? ~Word{0} : 0;
   Word sure = kAll;
   Word* out = patterns + w;
-  for (Index j = first; j < last; ++j, out += n_words) {
-    const Word below = before.below(lo[j]);
-    *out = below ^ turned;
-    if (!kSure) continue;
+  for (Index j = line.first; j < line.last; ++j, out += n_words) {
+    const Word below = before.below(line.lo[j]);
     const Word itself = Word{j >> 6 == w} << (j & 63);
-    sure &= (below ^ after.above(hi[j])) | itself;
+    *out = (below ^ turned ^ (itself & own)) | added[j];
+    if (kSure) sure &= (below ^ after.above(line.hi[j])) | itself;
   }
   return sure == kAll;
 }
 
 // For j = first .. last - 1 writes into pattern j - first which rows are crossed before row j, with
-// the bits of `turn` turned. If kSure, returns whether every other row is crossed surely before or
+// bits turned and added. If kSure, returns whether every other row is crossed surely before or
 // surely after it.
 template <bool kSure>
-bool compare_crossings(const double* lo, const double* hi, const Word* turn, Index n_padded,
-                       Index first, Index last, Word* patterns, Index n_words) {
+bool compare_crossings(const Crossings& line, Word* patterns, Index n_words) {
   constexpr auto kWord = &compare_word<kSure, 8>;
   constexpr decltype(kWord) kPart[] = {&compare_word<kSure, 8>, &compare_word<kSure, 1>,
                                        &compare_word<kSure, 2>, &compare_word<kSure, 3>,
                                        &compare_word<kSure, 4>, &compare_word<kSure, 5>,
                                        &compare_word<kSure, 6>, &compare_word<kSure, 7>};
   bool sure = true;
-  for (Index w = 0; w + 1 < n_words; ++w) {
-    sure &= kWord(lo, hi, turn, w, first, last, patterns, n_words);
-  }
-  const auto part = kPart[n_padded / kOctet % 8];
-  return part(lo, hi, turn, n_words - 1, first, last, patterns, n_words) && sure;
+  for (Index w = 0; w + 1 < n_words; ++w) sure &= kWord(line, w, patterns, n_words);
+  return kPart[line.n_padded / kOctet % 8](line, n_words - 1, patterns, n_words) && sure;
 }
 
 }  // namespace cvxnn

@@ -4,28 +4,14 @@
 #include <cmath>
 #include <limits>
 
+#include "octet.hpp"
+
 namespace cvxnn {
 namespace {
 
 constexpr double kRounding = std::numeric_limits<double>::epsilon();  // two roundings of a term
 
-// What one elimination step does to the bounds. With f = e_i / pivot and rows x_i - f x_p:
-// |df| <= (E + |f| E) / (|pivot| - E) + rounding, and |x_p| <= |pivot| `widest`.
-struct Step {
-  double factor;        // largest |f|, and its own error
-  double factor_error;  // bound on its error
-};
-
-Step step_of(const SweepTable& table, double pivot, double largest_entry) {
-  const double sure = std::max(std::abs(pivot) - table.error, 0.0);  // bounds may be infinite
-  const double largest = 1.01 * largest_entry / std::abs(pivot);
-  Step step;
-  step.factor_error = (1.0 + largest) * table.error / sure + 2.0 * kRounding * largest;
-  step.factor = largest + step.factor_error;
-  return step;
-}
-
-double largest_of(const std::vector<double>& column, Index n) {
+double largest_of(const double* column, Index n) {
   double largest = 0.0;
 #pragma omp simd reduction(max : largest)
   for (Index i = 0; i < n; ++i) {
@@ -35,76 +21,102 @@ double largest_of(const std::vector<double>& column, Index n) {
   return largest;
 }
 
-// In whole octets, which the compiler turns into one vector operation each.
 inline void eliminate(const double* from, const double* factor, double pivot_value, Index begin,
                       Index end, double* to) {
-  for (Index i = begin; i < end; i += 8) {
-#pragma omp simd
-    for (Index k = i; k < i + 8; ++k) to[k] = from[k] - factor[k] * pivot_value;
+  const Octet value(pivot_value);
+  for (Index i = begin; i < end; i += kOctet) {
+    (Octet(from + i) - Octet(factor + i) * value).store(to + i);
   }
 }
 
-// Bound on the error of x_i - f x_p where |x_p| <= `widest`.
-double eliminated_error(const SweepTable& table, const Step& step, double widest) {
-  const double term = step.factor * widest;
-  return 1.01 * (table.error + step.factor_error * (widest + table.error) +
-                 step.factor * table.error + kRounding * (table.size + 2.0 * term));
-}
-
 }  // namespace
+
+void SweepTable::allocate(Index rows, Index left_columns, Index chosen_columns) {
+  stride = rows;
+  values.assign(static_cast<std::size_t>(rows * (1 + left_columns + chosen_columns)), 0.0);
+  alpha = values.data();
+  for (Index j = 0; j < left_columns; ++j) left[j] = alpha + rows * (1 + j);
+  for (Index h = 0; h < chosen_columns; ++h) chosen[h] = alpha + rows * (1 + left_columns + h);
+}
 
 Index pivot_column(const SweepTable& table, Index row) {
   Index best = 0;
   for (Index j = 1; j < table.n_left; ++j) {
     if (std::abs(table.left[j][row]) > std::abs(table.left[best][row])) best = j;
   }
-  return std::abs(table.left[best][row]) > 4.0 * table.error ? best : -1;
+  return std::abs(table.left[best][row]) > 4.0 * table.bounds.error ? best : -1;
 }
 
-void choose_row(SweepTable& table, Index row, Index column, Index from, SweepTable& out) {
-  const double* entries = table.left[column].data();
-  const double pivot = entries[row];
-  const double inverse = 1.0 / pivot;
+double largest_left(const SweepTable& table, Index row) {
+  double largest = 0.0;
+  for (Index j = 0; j < table.n_left; ++j) {
+    largest = std::max(largest, std::abs(table.left[j][row]));
+  }
+  return largest;
+}
+
+// With f = e_i / pivot, |df| <= (E + |f| E) / (|pivot| - E) + rounding; with |x_p| <= `widest`,
+// x_i - f x_p is off by E + |df| (widest + E) + |f| E and two roundings of a term.
+LinearBounds bounds_after(const SweepTable& table, Index row, Index column) {
+  double widest = std::abs(table.alpha[row]);
+  for (Index j = 0; j < table.n_left; ++j) {
+    if (j != column) widest = std::max(widest, std::abs(table.left[j][row]));
+  }
+  double chosen_widest = 0.0;
+  for (Index h = 0; h < table.n_chosen; ++h) {
+    chosen_widest = std::max(chosen_widest, std::abs(table.chosen[h][row]));
+  }
+  const SweepBounds& now = table.bounds;
+  const double pivot = std::abs(table.left[column][row]);
+  const double factor_error =
+      1.01 * now.error / std::max(pivot - now.error, 0.0);  // may be infinite
+  const double factor_error_by = factor_error + 2.1 * kRounding;
+  LinearBounds next;
+  next.at.error = 1.01 * (now.error + factor_error * (widest + now.error) + kRounding * now.size);
+  next.by.error =
+      1.01 * (factor_error_by * (widest + now.error) + now.error + 2.0 * kRounding * widest);
+  next.at.size = now.size;
+  next.by.size = 1.01 * widest;
+  const double mu_at = now.chosen_error + factor_error * (chosen_widest + now.chosen_error) +
+                       kRounding * now.chosen_size;
+  const double mu_by = factor_error_by * (chosen_widest + now.chosen_error) + now.chosen_error +
+                       2.0 * kRounding * chosen_widest;
+  next.at.chosen_error = 1.01 * std::max(mu_at, factor_error);  // the coefficient f is new
+  next.by.chosen_error = 1.01 * std::max(mu_by, factor_error_by);
+  next.at.chosen_size = now.chosen_size;
+  next.by.chosen_size = 1.01 * std::max(chosen_widest, 1.0);
+  return next;
+}
+
+SweepBounds at(const LinearBounds& bounds, double factor) {
+  const double f = std::abs(factor);
+  return {bounds.at.error + f * bounds.by.error, bounds.at.size + f * bounds.by.size,
+          bounds.at.chosen_error + f * bounds.by.chosen_error,
+          bounds.at.chosen_size + f * bounds.by.chosen_size};
+}
+
+void choose_row(const SweepTable& table, Index row, Index column, Index from, SweepTable& out) {
+  const double* entries = table.left[column];
+  const double inverse = 1.0 / entries[row];
   const Index end = table.stride;
   out.n = table.n;
   out.stride = end;
   out.n_left = table.n_left - 1;
   out.n_chosen = table.n_chosen + 1;
 
-  if (table.largest[column] < 0.0) table.largest[column] = largest_of(table.left[column], end);
-  out.largest.fill(-1.0);
-
-  double* factor = out.chosen[table.n_chosen].data();
-  for (Index i = 0; i < end; i += 8) {
-#pragma omp simd
-    for (Index k = i; k < i + 8; ++k) factor[k] = entries[k] * inverse;
-  }
-  double widest = std::abs(table.alpha[row]);
-  eliminate(table.alpha.data(), factor, table.alpha[row], 0, end, out.alpha.data());
+  double* factor = out.chosen[table.n_chosen];
+  for (Index i = 0; i < end; i += kOctet) (Octet(entries + i) * Octet(inverse)).store(factor + i);
+  out.bounds = at(bounds_after(table, row, column), largest_of(factor, end));
+  eliminate(table.alpha, factor, table.alpha[row], 0, end, out.alpha);
   Index place = 0;
   for (Index j = 0; j < table.n_left; ++j) {
     if (j == column) continue;
-    const double value = table.left[j][row];
-    widest = std::max(widest, std::abs(value));
-    eliminate(table.left[j].data(), factor, value, 0, end, out.left[place++].data());
+    eliminate(table.left[j], factor, table.left[j][row], 0, end, out.left[place++]);
   }
-  double chosen_widest = 0.0;
-  const Index first = from & ~Index{7};
+  const Index first = from & ~(kOctet - 1);
   for (Index h = 0; h < table.n_chosen; ++h) {
-    const double value = table.chosen[h][row];
-    chosen_widest = std::max(chosen_widest, std::abs(value));
-    eliminate(table.chosen[h].data(), factor, value, first, end, out.chosen[h].data());
+    eliminate(table.chosen[h], factor, table.chosen[h][row], first, end, out.chosen[h]);
   }
-
-  const Step step = step_of(table, pivot, table.largest[column]);
-  out.error = eliminated_error(table, step, widest);
-  out.size = table.size + step.factor * widest;
-  const double mu_error = table.chosen_error +
-                          step.factor_error * (chosen_widest + table.chosen_error) +
-                          step.factor * table.chosen_error +
-                          kRounding * (table.chosen_size + 2.0 * step.factor * chosen_widest);
-  out.chosen_error = std::max(1.01 * mu_error, step.factor_error);
-  out.chosen_size = std::max(table.chosen_size + step.factor * chosen_widest, step.factor);
 }
 
 void choose_chart(const SweepTable& table, Index row, double sign, SweepTable& out) {
@@ -112,31 +124,14 @@ void choose_chart(const SweepTable& table, Index row, double sign, SweepTable& o
   for (Index j = 1; j < table.n_left; ++j) {
     if (std::abs(table.left[j][row]) > std::abs(table.left[column][row])) column = j;
   }
-  const double pivot = table.left[column][row];
-  const Index end = table.stride;
-  out.n = table.n;
-  out.stride = end;
-  out.n_left = table.n_left - 1;
+  choose_row(table, row, column, row, out);
+  const double* factor = out.chosen[table.n_chosen];
+  for (Index i = 0; i < table.stride; ++i) out.alpha[i] = sign * factor[i];
   out.n_chosen = 0;
-  out.largest.fill(-1.0);
-  std::vector<double> factor(static_cast<std::size_t>(end));
-  for (Index i = 0; i < end; ++i) {
-    factor[i] = table.left[column][i] / pivot;
-    out.alpha[i] = sign * factor[i];
-  }
-  double widest = 0.0;
-  Index place = 0;
-  for (Index j = 0; j < table.n_left; ++j) {
-    if (j == column) continue;
-    const double value = table.left[j][row];
-    widest = std::max(widest, std::abs(value));
-    eliminate(table.left[j].data(), factor.data(), value, 0, end, out.left[place++].data());
-  }
-  const Step step = step_of(table, pivot, largest_of(table.left[column], end));
-  out.error = std::max(eliminated_error(table, step, widest), step.factor_error);
-  out.size = std::max(table.size + step.factor * widest, step.factor);
-  out.chosen_error = 0.0;
-  out.chosen_size = 0.0;
+  out.bounds.error = std::max(out.bounds.error, out.bounds.chosen_error);
+  out.bounds.size = std::max(out.bounds.size, out.bounds.chosen_size);
+  out.bounds.chosen_error = 0.0;
+  out.bounds.chosen_size = 0.0;
 }
 
 }  // namespace cvxnn
