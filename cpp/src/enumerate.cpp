@@ -99,27 +99,26 @@ Cells enumerate_cells(const Arrangement& arrangement, const Engine& engine,
   Cells cells;
   cells.n_hyperplanes = arrangement.n_hyperplanes();
   const Index n_words = cells.n_words();
-  const Index budget = pattern_budget(n_words);
+  const Index most = pattern_budget(n_words);
   std::vector<Task> tasks = first_tasks(arrangement, engine);
   std::vector<std::vector<Word>> found(static_cast<std::size_t>(execution.n_threads));
   // small at first, if there is not enough to share
-  Index first_budget = tasks.size() < 16 ? 1024 : budget;
+  Index budget = tasks.size() < 16 ? 1024 : most;
   while (!tasks.empty()) {
     std::vector<std::vector<Task>> rest(tasks.size());
-    parallel_for(static_cast<Index>(tasks.size()), 1e4, execution,
-                 [&](Index i, int thread, const auto& poll) {
+    parallel_for(static_cast<Index>(tasks.size()), kCellCost * static_cast<double>(budget),
+                 execution, [&](Index i, int thread, const auto& poll) {
                    std::vector<Word>& words = found[thread];
                    const auto visit = [&](const Word* patterns, Index count) {
                      words.insert(words.end(), patterns, patterns + count * n_words);
                    };
-                   rest[i] = explore(arrangement, engine, tasks[i], std::min(budget, first_budget),
-                                     visit, poll);
+                   rest[i] = explore(arrangement, engine, tasks[i], budget, visit, poll);
                  });
     tasks.clear();
     for (auto& part : rest) {
       for (Task& task : part) tasks.push_back(std::move(task));
     }
-    first_budget *= 4;
+    budget = std::min(most, 4 * budget);
   }
   cells.bits = std::move(found.front());
   for (std::size_t t = 1; t < found.size(); ++t) {

@@ -1,4 +1,7 @@
 // When lowest_vertex is the engine to take, and how its work is cut.
+#include <algorithm>
+#include <cstdint>
+
 #include "engine.hpp"
 #include "sweep_table.hpp"
 
@@ -32,6 +35,67 @@ std::vector<Task> first_lowest_vertex_tasks(const NormalForm& form) {
   return tasks;
 }
 
+namespace {
+
+// Enough to choose an engine by: modulo one prime, few numbers vanish that are not zero.
+constexpr std::uint64_t kPrime = (std::uint64_t{1} << 31) - 1;
+
+using Residues = std::vector<std::uint64_t>;
+
+std::vector<Residues> modulo_prime(const exact::Rows& rows) {
+  std::vector<Residues> residues;
+  for (const exact::Row& row : rows) {
+    Residues& of_row = residues.emplace_back();
+    for (const exact::Integer& value : row) {
+      const auto size = static_cast<std::uint64_t>(abs(value) % kPrime);
+      of_row.push_back(value < 0 ? kPrime - size : size);
+    }
+  }
+  return residues;
+}
+
+std::uint64_t inverse(std::uint64_t value) {
+  std::uint64_t result = 1;
+  for (std::uint64_t exponent = kPrime - 2; exponent > 0; exponent /= 2) {
+    if (exponent % 2 == 1) result = result * value % kPrime;
+    value = value * value % kPrime;
+  }
+  return result;
+}
+
+// What the rows, one fewer than columns, are orthogonal to; empty if they are dependent.
+Residues orthogonal_to(std::vector<Residues> rows) {
+  const std::size_t r = rows.size() + 1;
+  std::vector<std::size_t> pivots;
+  std::size_t left_out = r - 1;
+  for (std::size_t j = 0, k = 0; j < r; ++j) {
+    const auto row = std::find_if(rows.begin() + static_cast<std::ptrdiff_t>(k), rows.end(),
+                                  [j](const Residues& one) { return one[j] % kPrime != 0; });
+    if (row == rows.end()) {
+      if (k < j) return {};
+      left_out = j;
+      continue;
+    }
+    std::iter_swap(row, rows.begin() + static_cast<std::ptrdiff_t>(k));
+    const std::uint64_t scale = inverse(rows[k][j] % kPrime);
+    for (std::uint64_t& value : rows[k]) value = value % kPrime * scale % kPrime;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::uint64_t factor = kPrime - rows[i][j] % kPrime;
+      for (std::size_t l = 0; i != k && l < r; ++l) {
+        rows[i][l] = (rows[i][l] + factor * rows[k][l]) % kPrime;
+      }
+    }
+    pivots.push_back(j);
+    ++k;
+  }
+  Residues ray(r, 0);
+  ray[left_out] = 1;
+  for (std::size_t k = 0; k < pivots.size(); ++k) ray[pivots[k]] = kPrime - rows[k][left_out];
+  return ray;
+}
+
+}  // namespace
+
 bool suits_lowest_vertex(const NormalForm& form) {
   constexpr int kTrials = 64;
   const Index rank = form.rank();
@@ -39,19 +103,23 @@ bool suits_lowest_vertex(const NormalForm& form) {
   if (rank <= 2) return true;
   if (rank > kMaxRank) return false;
   if (rank == 3 && n > 400) return true;  // no tree of cones is that small
+  const std::vector<Residues> rows = modulo_prime(form.rows);
   int degenerate = 0;
   std::uint64_t state = 1;
   for (int trial = 0; trial < kTrials; ++trial) {
-    exact::Rows subset;
+    std::vector<Residues> subset;
     for (Index j = 0; j + 1 < rank; ++j) {
       state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-      subset.push_back(form.rows[(state >> 33) % static_cast<std::uint64_t>(n)]);
+      subset.push_back(rows[(state >> 33) % static_cast<std::uint64_t>(n)]);
     }
-    const exact::Rows ray = exact::kernel(subset, rank);
-    if (ray.size() != 1) continue;
-    Index n_through = 0;
-    for (const exact::Row& row : form.rows) n_through += exact::dot(row, ray.front()) == 0;
-    degenerate += n_through >= rank;
+    const Residues ray = orthogonal_to(std::move(subset));
+    if (ray.empty()) continue;
+    const auto vanishes = [&](const Residues& row) {
+      std::uint64_t sum = 0;
+      for (std::size_t j = 0; j < ray.size(); ++j) sum = (sum + row[j] * ray[j]) % kPrime;
+      return sum == 0;
+    };
+    degenerate += std::count_if(rows.begin(), rows.end(), vanishes) >= rank;
   }
   return degenerate <= kTrials / 16;
 }

@@ -17,7 +17,8 @@ Explored explore_tasks(const Arrangement& arrangement, const std::string& method
   std::vector<std::vector<Word>> found(tasks.size());
   std::vector<std::vector<Task>> rest(tasks.size());
   without_gil([&] {
-    parallel_for(static_cast<Index>(tasks.size()), 1e6, execution(n_threads),
+    const double cost = kCellCost * static_cast<double>(budget);
+    parallel_for(static_cast<Index>(tasks.size()), cost, execution(n_threads),
                  [&](Index i, int, const auto& poll) {
                    std::vector<Word>& words = found[i];
                    constexpr Index kAtOnce = Index{1} << 18;

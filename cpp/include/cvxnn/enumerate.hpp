@@ -34,6 +34,8 @@ using Task = std::vector<std::int32_t>;
 // Tasks that together list every cell once.
 std::vector<Task> first_tasks(const Arrangement& arrangement, const Engine& engine);
 
+constexpr double kCellCost = 300.0;  // operations a cell, for parallel_for
+
 // Gets `count` patterns of words_for(n_hyperplanes) words each; they are gone when it returns.
 using CellVisitor = std::function<void(const Word* patterns, Index count)>;
 

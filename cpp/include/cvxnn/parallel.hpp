@@ -50,6 +50,36 @@ class Poller {
   Clock::time_point last_ = Clock::now();
 };
 
+// How much work is worth waking threads for. On a machine that is busy with something else, a
+// thread may be late by milliseconds: then the same work is better done by the calling one alone.
+class WorthThreads {
+ public:
+  bool operator()(double operations) {
+    if (operations <= kOperations) return false;
+    const double reluctance = reluctance_.load(std::memory_order_relaxed);
+    if (operations > reluctance * kOperations) return true;
+    reluctance_.store(std::max(1.0, 0.98 * reluctance), std::memory_order_relaxed);
+    return false;
+  }
+
+  // What a loop took in all, and how much of it the calling thread was at work.
+  void learn(std::chrono::duration<double> all, std::chrono::duration<double> busy) {
+    if (busy > std::chrono::milliseconds(20)) return;  // worth it in any case
+    const double reluctance = reluctance_.load(std::memory_order_relaxed);
+    const double next = all > 4.0 * busy ? 2.0 * reluctance : 0.9 * reluctance;
+    reluctance_.store(std::clamp(next, 1.0, 1024.0), std::memory_order_relaxed);
+  }
+
+ private:
+  static constexpr double kOperations = 1e6;
+  std::atomic<double> reluctance_{1.0};
+};
+
+inline WorthThreads& worth_threads() {
+  static WorthThreads instance;
+  return instance;
+}
+
 // Calls body(item, thread, poll) for item = 0 .. n_items - 1. Items are handed out dynamically, so
 // a body must write only to places owned by its item (or by its thread, combined
 // order-independently). A body that takes long may ask `poll` whether to stop, and then throws
@@ -57,10 +87,9 @@ class Poller {
 // waking threads run on the calling one.
 template <class Body>
 void parallel_for(Index n_items, double item_cost, const Execution& execution, Body&& body) {
-  constexpr double kWorthThreads = 1e6;
-  const bool worth_threads = static_cast<double>(n_items) * item_cost > kWorthThreads;
-  const int n_threads =
-      worth_threads ? static_cast<int>(std::min<Index>(execution.n_threads, n_items)) : 1;
+  const int most = static_cast<int>(std::min<Index>(execution.n_threads, n_items));
+  const bool share = most > 1 && worth_threads()(static_cast<double>(n_items) * item_cost);
+  const int n_threads = share ? most : 1;
   Poller poller(execution);
   if (n_threads == 1) {
     for (Index item = 0; item < n_items; ++item) {
@@ -69,8 +98,9 @@ void parallel_for(Index n_items, double item_cost, const Execution& execution, B
     }
     return;
   }
+  using Clock = std::chrono::steady_clock;
   std::atomic<Index> next{0};
-  std::atomic<int> n_working{n_threads};
+  std::atomic<Index> n_done{0};
   std::atomic<bool> stop{false};
   const std::function<bool()> stopped = [&stop] { return stop.load(); };
   std::exception_ptr failure;
@@ -84,33 +114,33 @@ void parallel_for(Index n_items, double item_cost, const Execution& execution, B
       if (!failure) failure = std::current_exception();
     }
   };
+  Clock::duration busy{0};
   const auto work = [&](int thread) {
+    const Clock::time_point start = Clock::now();
     guarded([&] {
       for (Index item = next++; item < n_items && !stop; item = next++) {
         if (thread == 0) poller.check();
         body(item, thread, thread == 0 ? execution.poll : stopped);
+        ++n_done;
       }
     });
-    --n_working;
     if (thread != 0) return;
-    guarded([&] {  // the calling thread goes on polling for those that are not done
-      while (n_working > 0 && !stop) {
+    busy = Clock::now() - start;
+    guarded([&] {  // the calling thread goes on polling for the items that are not done
+      while (n_done < n_items && !stop) {
         poller.check();
         std::this_thread::yield();
       }
     });
   };
+  const Clock::time_point start = Clock::now();
 #ifdef _OPENMP
 #pragma omp parallel num_threads(n_threads)
-  {
-    if (omp_get_thread_num() == 0) n_working = omp_get_num_threads();
-#pragma omp barrier
-    work(omp_get_thread_num());
-  }
+  work(omp_get_thread_num());
 #else
-  n_working = 1;
   work(0);
 #endif
+  worth_threads().learn(Clock::now() - start, busy);
   if (failure) std::rethrow_exception(failure);
 }
 
