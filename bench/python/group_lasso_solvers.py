@@ -1,0 +1,170 @@
+"""The solvers of group_lasso_peers.py behind one contract, each with the best settings found.
+
+    solve = SOLVERS[name](design, y, loss, alphas, n_threads)
+    solution = solve(tol)
+
+The first call imports the package and brings the data into the form it wants, the second is timed.
+`tol` is relative, in the sense nearest to the gap that the package has:
+
+    cvxnn, celer   the relative gap (celer's is relative to twice the objective at zero)
+    skglm          the distance to the subdifferential is at most tol * alpha
+    adelie         the squared change of the predictions is at most tol^2
+
+Settings that were tried and not found to be better, on these problems: for adelie the strong rule,
+larger first screening sets, and a path that leads down to a single alpha (slower but for digits,
+and there by a fifth); for skglm the fixpoint working sets and prox-Newton for the logistic loss; for
+celer no pruning (slower by half) and larger first working sets. celer looks at the first coefficient
+of a group only to tell whether the group is active, and stalls where that column is zero: it is
+told the columns of each group by decreasing length.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from group_lasso_problems import Array, Dense, Masked
+from scipy.sparse import csr_matrix
+
+Design = Dense | Masked
+
+
+class Unsupported(ValueError):
+    """The package has no solver for this problem."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    coefs: Array | csr_matrix  # one row per alpha; fewer rows if the solver gave up
+    duals: Array | None = None  # one row per alpha, gradients of the mean loss
+
+
+Solve = Callable[[float], Solution]
+
+
+def cvxnn(design: Design, y: Array, loss: str, alphas: Array, n_threads: int) -> Solve:
+    from cvxnn.arrangements import Cells
+    from cvxnn.group_lasso import MaskedDesign, group_lasso_path
+
+    if isinstance(design, Masked):
+        X = MaskedDesign(design.Z, Cells(design.packed, len(y)))
+    else:
+        X = design.X
+    # one group per cell is the default of a masked design
+    groups = None if isinstance(design, Masked) else design.group_size
+
+    def solve(tol: float) -> Solution:
+        _, coefs, _ = group_lasso_path(
+            X,
+            y,
+            groups=groups,
+            weights=np.ones(design.n_groups),
+            alphas=alphas,
+            loss=loss,
+            fit_intercept=False,
+            tol=tol,
+            n_jobs=n_threads,
+        )
+        return Solution(coefs.T)
+
+    return solve
+
+
+def adelie(
+    design: Design, y: Array, loss: str, alphas: Array, n_threads: int, *, dtype: type = np.float64
+) -> Solve:
+    import adelie as ad
+
+    y = y.astype(dtype)
+    if isinstance(design, Masked):
+        masks = np.asfortranarray(design.masks(slice(None)).view(np.bool_).T)
+        Z = design.Z.astype(dtype, order="F")
+        X = ad.matrix.convex_relu(Z, masks, gated=True, n_threads=n_threads)
+    else:
+        X = ad.matrix.dense(design.X.astype(dtype, order="F"), method="naive", n_threads=n_threads)
+    glm = ad.glm.gaussian(y) if loss == "squared" else ad.glm.binomial((y + 1.0) / 2.0)
+
+    def solve(tol: float) -> Solution:
+        state = ad.grpnet(
+            X,
+            glm,
+            groups=design.group_size * np.arange(design.n_groups),
+            penalty=np.ones(design.n_groups, dtype=dtype),
+            lmda_path=alphas,
+            intercept=False,
+            tol=tol**2,
+            irls_tol=tol**2,
+            newton_tol=1e-12 if dtype is np.float64 else 1e-6,
+            max_iters=10**9,
+            early_exit=False,
+            n_threads=n_threads,
+            progress_bar=False,
+        )
+        return Solution(state.betas)
+
+    return solve
+
+
+def skglm(design: Design, y: Array, loss: str, alphas: Array, n_threads: int) -> Solve:
+    from skglm.datafits import LogisticGroup, QuadraticGroup
+    from skglm.penalties import WeightedGroupL2
+    from skglm.solvers import GroupBCD
+
+    X = design.dense()
+    starts = design.group_size * np.arange(design.n_groups + 1, dtype=np.int32)
+    columns = np.arange(X.shape[1], dtype=np.int32)
+    datafit = (QuadraticGroup if loss == "squared" else LogisticGroup)(starts, columns)
+    weights = np.ones(design.n_groups)
+
+    def solve(tol: float) -> Solution:
+        coefs = np.zeros((len(alphas), X.shape[1]))
+        w = np.zeros(X.shape[1])
+        for alpha, row in zip(alphas, coefs, strict=True):
+            solver = GroupBCD(max_iter=10_000, max_epochs=1000, tol=tol * alpha)
+            penalty = WeightedGroupL2(alpha, weights, starts, columns)
+            w, _, _ = solver.solve(X, y, datafit, penalty, w, X @ w)
+            row[:] = w
+        return Solution(coefs)
+
+    return solve
+
+
+def celer(design: Design, y: Array, loss: str, alphas: Array, n_threads: int) -> Solve:
+    from celer.homotopy import celer_path
+
+    if loss != "squared":
+        raise Unsupported
+    X = design.dense()
+    columns = np.arange(X.shape[1]).reshape(design.n_groups, -1)
+    longest_first = np.argsort(-np.einsum("ij,ij->j", X, X)[columns], axis=1)
+    groups = np.take_along_axis(columns, longest_first, axis=1).tolist()
+
+    def solve(tol: float) -> Solution:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _, coefs, _, duals = celer_path(
+                X,
+                y,
+                "grouplasso",
+                alphas=alphas,
+                groups=groups,
+                tol=tol,
+                max_iter=200,
+                prune=1,
+                return_thetas=True,
+            )
+        return Solution(coefs.T, -duals)
+
+    return solve
+
+
+SOLVERS: dict[str, Callable[[Design, Array, str, Array, int], Solve]] = {
+    "cvxnn": cvxnn,
+    "adelie": adelie,
+    "adelie-float32": partial(adelie, dtype=np.float32),
+    "skglm": skglm,
+    "celer": celer,
+}
