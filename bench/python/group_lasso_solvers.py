@@ -108,22 +108,32 @@ def adelie(
     return solve
 
 
+def squared_lengths(X: Array) -> Array:
+    return np.einsum("ij,ij->j", X, X)
+
+
 def skglm(design: Design, y: Array, loss: str, alphas: Array, n_threads: int) -> Solve:
     from skglm.datafits import LogisticGroup, QuadraticGroup
     from skglm.penalties import WeightedGroupL2
-    from skglm.solvers import GroupBCD
+    from skglm.solvers import GroupBCD, GroupProxNewton
 
     X = design.dense()
-    starts = design.group_size * np.arange(design.n_groups + 1, dtype=np.int32)
-    columns = np.arange(X.shape[1], dtype=np.int32)
+    groups = np.arange(X.shape[1], dtype=np.int32).reshape(design.n_groups, -1)
+    groups = groups[squared_lengths(X)[groups].any(axis=1)]
+    columns = groups.ravel()
+    starts = design.group_size * np.arange(len(groups) + 1, dtype=np.int32)
     datafit = (QuadraticGroup if loss == "squared" else LogisticGroup)(starts, columns)
-    weights = np.ones(design.n_groups)
+    weights = np.ones(len(groups))
+    if loss == "squared":
+        solver = GroupBCD(max_iter=10_000, max_epochs=1000)
+    else:
+        solver = GroupProxNewton(max_iter=10_000)
 
     def solve(tol: float) -> Solution:
         coefs = np.zeros((len(alphas), X.shape[1]))
         w = np.zeros(X.shape[1])
         for alpha, row in zip(alphas, coefs, strict=True):
-            solver = GroupBCD(max_iter=10_000, max_epochs=1000, tol=tol * alpha)
+            solver.tol = tol * alpha
             penalty = WeightedGroupL2(alpha, weights, starts, columns)
             w, _, _ = solver.solve(X, y, datafit, penalty, w, X @ w)
             row[:] = w
@@ -139,7 +149,7 @@ def celer(design: Design, y: Array, loss: str, alphas: Array, n_threads: int) ->
         raise Unsupported
     X = design.dense()
     columns = np.arange(X.shape[1]).reshape(design.n_groups, -1)
-    longest_first = np.argsort(-np.einsum("ij,ij->j", X, X)[columns], axis=1)
+    longest_first = np.argsort(-squared_lengths(X)[columns], axis=1)
     groups = np.take_along_axis(columns, longest_first, axis=1).tolist()
 
     def solve(tol: float) -> Solution:
