@@ -10,12 +10,19 @@ The first call imports the package and brings the data into the form it wants, t
     skglm          the distance to the subdifferential is at most tol * alpha
     adelie         the squared change of the predictions is at most tol^2
 
-Settings that were tried and not found to be better, on these problems: for adelie the strong rule,
-larger first screening sets, and a path that leads down to a single alpha (slower but for digits,
-and there by a fifth); for skglm the fixpoint working sets and prox-Newton for the logistic loss; for
-celer no pruning (slower by half) and larger first working sets. celer looks at the first coefficient
-of a group only to tell whether the group is active, and stalls where that column is zero: it is
-told the columns of each group by decreasing length.
+Settings that were tried and gained nothing on these problems: for adelie the strong rule, larger
+first screening sets, other ratios of its two tolerances for the logistic loss, and a path that leads
+down to a single alpha (a sixth faster on digits, slower on smaller data); for skglm the fixpoint
+working sets and larger first ones; for celer larger first working sets, and no pruning (up to twice
+as slow). Three packages need help:
+
+    celer   looks at the first coefficient of a group to tell whether the group is active, and
+            stalls where that column is zero: it gets each group's columns by decreasing length
+    skglm   divides by zero at a group of zeros, which it is not given; its block descent takes the
+            constants of columns for those of groups in the logistic loss, for which prox-Newton is
+            right; and it is told the constants of the squared loss once for a whole path
+    adelie  in single precision often does not get to the gap, but is faster where it does, and so
+            counts as a solver of its own
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from group_lasso_problems import Array, Dense, Masked
@@ -112,24 +119,54 @@ def squared_lengths(X: Array) -> Array:
     return np.einsum("ij,ij->j", X, X)
 
 
+@cache
+def quadratic_with_constants() -> type:
+    """skglm's squared loss, told the groups' Lipschitz constants.
+
+    Its own takes one singular value decomposition per group at every alpha, most of the time of a
+    path.
+    """
+    import numba
+    from skglm.datafits import QuadraticGroup
+
+    class QuadraticWithConstants(QuadraticGroup):
+        def __init__(self, grp_ptr, grp_indices, constants):
+            self.grp_ptr, self.grp_indices, self.constants = grp_ptr, grp_indices, constants
+
+        def get_spec(self):
+            return (*super().get_spec(), ("constants", numba.float64[:]))
+
+        def params_to_dict(self):
+            return super().params_to_dict() | {"constants": self.constants}
+
+        def get_lipschitz(self, X, y):
+            return self.constants
+
+    return QuadraticWithConstants
+
+
 def skglm(design: Design, y: Array, loss: str, alphas: Array, n_threads: int) -> Solve:
     from skglm.datafits import LogisticGroup, QuadraticGroup
     from skglm.penalties import WeightedGroupL2
     from skglm.solvers import GroupBCD, GroupProxNewton
+    from skglm.utils.jit_compilation import compiled_clone
 
     X = design.dense()
     groups = np.arange(X.shape[1], dtype=np.int32).reshape(design.n_groups, -1)
     groups = groups[squared_lengths(X)[groups].any(axis=1)]
     columns = groups.ravel()
     starts = design.group_size * np.arange(len(groups) + 1, dtype=np.int32)
-    datafit = (QuadraticGroup if loss == "squared" else LogisticGroup)(starts, columns)
     weights = np.ones(len(groups))
-    if loss == "squared":
-        solver = GroupBCD(max_iter=10_000, max_epochs=1000)
-    else:
-        solver = GroupProxNewton(max_iter=10_000)
+
+    def prepared():
+        if loss == "logistic":
+            return LogisticGroup(starts, columns), GroupProxNewton(max_iter=10_000)
+        constants = compiled_clone(QuadraticGroup(starts, columns)).get_lipschitz(X, y)
+        datafit = quadratic_with_constants()(starts, columns, constants)
+        return datafit, GroupBCD(max_iter=10_000, max_epochs=1000)
 
     def solve(tol: float) -> Solution:
+        datafit, solver = prepared()
         coefs = np.zeros((len(alphas), X.shape[1]))
         w = np.zeros(X.shape[1])
         for alpha, row in zip(alphas, coefs, strict=True):
