@@ -10,11 +10,11 @@ The first call imports the package and brings the data into the form it wants, t
     skglm          the distance to the subdifferential is at most tol * alpha
     adelie         the squared change of the predictions is at most tol^2
 
-Settings that were tried and gained nothing on these problems: for adelie the strong rule, larger
-first screening sets, other ratios of its two tolerances for the logistic loss, and a path that leads
-down to a single alpha (a sixth faster on digits, slower on smaller data); for skglm the fixpoint
-working sets and larger first ones; for celer larger first working sets, and no pruning (up to twice
-as slow). Three packages need help:
+Settings that were tried and gained little or nothing on these problems: for adelie the strong rule,
+larger first screening sets, other ratios of its two tolerances for the logistic loss, and a path
+that leads down to a single alpha (a sixth faster on digits, slower on smaller data); for skglm the
+fixpoint working sets and larger first ones; for celer larger first working sets, and no pruning (up
+to twice as slow). Three packages need help:
 
     celer   looks at the first coefficient of a group to tell whether the group is active, and
             stalls where that column is zero: it gets each group's columns by decreasing length
