@@ -12,7 +12,7 @@ the cheapest run that meets it counts.
     ratio       its CPU time over that of cvxnn
     gap         what it reaches, for paths the worst of the path
     active      groups that are not zero, for paths at the last alpha
-    peak        largest resident memory of the process, MB
+    peak        largest resident memory of the process once the data is there, MB
     growth      the same less what the data took before the solver was imported
 
 Every solver works on every problem in a process of its own, with one thread unless --threads says

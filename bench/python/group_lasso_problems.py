@@ -108,7 +108,7 @@ def masked(Z: Array, n_gates: int) -> Masked:
     for block in blocks(n_gates, n):
         active = (Z @ gates[:, block] >= 0.0).T
         packed[block, : -(-n // 8)] = np.packbits(active, axis=1, bitorder="little")
-    return Masked(np.asfortranarray(Z), packed.view("<u8").astype(np.uint64))
+    return Masked(np.asfortranarray(Z), packed.view("<u8").astype(np.uint64, copy=False))
 
 
 def standardised(X: Array) -> Array:
