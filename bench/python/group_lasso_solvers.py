@@ -85,13 +85,14 @@ def adelie(
 ) -> Solve:
     import adelie as ad
 
-    y = y.astype(dtype)
+    y = y.astype(dtype, copy=False)
     if isinstance(design, Masked):
         masks = np.asfortranarray(design.masks(slice(None)).view(np.bool_).T)
-        Z = design.Z.astype(dtype, order="F")
+        Z = np.asfortranarray(design.Z, dtype=dtype)
         X = ad.matrix.convex_relu(Z, masks, gated=True, n_threads=n_threads)
     else:
-        X = ad.matrix.dense(design.X.astype(dtype, order="F"), method="naive", n_threads=n_threads)
+        columns = np.asfortranarray(design.X, dtype=dtype)
+        X = ad.matrix.dense(columns, method="naive", n_threads=n_threads)
     glm = ad.glm.gaussian(y) if loss == "squared" else ad.glm.binomial((y + 1.0) / 2.0)
 
     def solve(tol: float) -> Solution:
@@ -172,7 +173,8 @@ def skglm(design: Design, y: Array, loss: str, alphas: Array, n_threads: int) ->
         for alpha, row in zip(alphas, coefs, strict=True):
             solver.tol = tol * alpha
             penalty = WeightedGroupL2(alpha, weights, starts, columns)
-            w, _, _ = solver.solve(X, y, datafit, penalty, w, X @ w)
+            support = np.flatnonzero(w)
+            w, _, _ = solver.solve(X, y, datafit, penalty, w, X[:, support] @ w[support])
             row[:] = w
         return Solution(coefs)
 
