@@ -123,8 +123,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS))
-    parser.add_argument("--solvers", nargs="+", choices=SOLVERS, help="default: all that can")
+    parser.add_argument(
+        "--problems",
+        nargs="+",
+        choices=PROBLEMS,
+        default=list(PROBLEMS),
+        metavar="PROBLEM",
+        help=f"default: all, {', '.join(PROBLEMS)}",
+    )
+    parser.add_argument(
+        "--solvers",
+        nargs="+",
+        choices=SOLVERS,
+        metavar="SOLVER",
+        help=f"default: those that can, of {', '.join(SOLVERS)}",
+    )
     parser.add_argument("--gap", type=float, help="instead of the problem's own")
     parser.add_argument("--time-limit", type=float, default=30.0, help="seconds for one solve")
     parser.add_argument("--repeats", type=int, default=3)
