@@ -84,11 +84,11 @@ def measure(job: Job) -> Record:
 
 
 def failure(code: int, job: Job, attempts: list[Record], message: str) -> str:
-    smallest = min((attempt["gap"] for attempt in attempts), default=float("inf"))
+    reached = f", gap {min(attempt['gap'] for attempt in attempts):.1e}" if attempts else ""
     if code in TIMED_OUT:
-        return f"not reached in {job.time_limit:g} s, gap {smallest:.1e}"
+        return f"not reached in {job.time_limit:g} s{reached}"
     if code == 0:
-        return f"not reached at any tolerance, gap {smallest:.1e}"
+        return f"not reached at any tolerance{reached}"
     return f"failed ({message.splitlines()[-1] if message else f'status {code}'})"
 
 
