@@ -1,0 +1,74 @@
+// Gradients of many cells by look-ups in bit masks, beside the product with masks of floats.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "cvxnn/sample.hpp"
+#include "mask_sweep.hpp"
+
+namespace {
+
+using cvxnn::Index;
+using cvxnn::Matrix;
+using cvxnn::Precision;
+using cvxnn::Vector;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// The reported time is that of the sweep; `gemm_over_sweep` compares the fastest runs of both,
+// which take turns.
+template <class Real>
+void sweep_and_gemm(benchmark::State& state) {
+  const Index n = state.range(0);
+  const Index P = state.range(2);
+  const Matrix X = Matrix::Random(n, state.range(1));
+  const cvxnn::Cells cells = cvxnn::locate_cells(X, Matrix::Random(P, X.cols()), {}).cells;
+  const Vector r = Vector::Random(n);
+  const auto precision = sizeof(Real) == 4 ? Precision::float32 : Precision::float64;
+
+  using Dense = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
+  const Dense terms = (r.asDiagonal() * X).cast<Real>();
+  const Dense masks = Dense::NullaryExpr(
+      n, P, [&](Index k, Index i) { return Real(cvxnn::get_bit(cells.pattern(i), k)); });
+  Dense gradients(X.cols(), P);
+
+  double fastest_sweep = std::numeric_limits<double>::infinity();
+  double fastest_gemm = fastest_sweep;
+  for (auto _ : state) {
+    auto start = std::chrono::steady_clock::now();
+    gradients.noalias() = terms.transpose() * masks;
+    benchmark::DoNotOptimize(gradients.data());
+    fastest_gemm = std::min(fastest_gemm, seconds_since(start));
+    start = std::chrono::steady_clock::now();
+    Vector norms = cvxnn::sweep_norms(X, r, cvxnn::stored_masks(cells), P, precision, {});
+    benchmark::DoNotOptimize(norms.data());
+    const double seconds = seconds_since(start);
+    fastest_sweep = std::min(fastest_sweep, seconds);
+    state.SetIterationTime(seconds);
+  }
+  state.counters["fastest_ms"] = 1e3 * fastest_sweep;
+  state.counters["gemm_ms"] = 1e3 * fastest_gemm;
+  state.counters["gemm_over_sweep"] = fastest_gemm / fastest_sweep;
+}
+BENCHMARK(sweep_and_gemm<float>)
+    ->ArgNames({"n", "d", "P"})
+    ->Args({1797, 64, 10000})
+    ->Args({1797, 64, 500})
+    ->Args({569, 30, 500})
+    ->Args({442, 10, 10000})
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(sweep_and_gemm<double>)
+    ->ArgNames({"n", "d", "P"})
+    ->Args({1797, 64, 10000})
+    ->Args({1797, 64, 500})
+    ->Args({569, 30, 500})
+    ->Args({442, 10, 10000})
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace

@@ -1,0 +1,86 @@
+#include "flip_sweep.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace cvxnn {
+namespace {
+
+constexpr Index kChunk = 64;  // cells handed out together, while they are in the first cache
+
+// Summing up anew costs as much as n / 2 flips, so this many keep it a small part.
+Index cells_per_start(Index n_rows) { return std::max<Index>(4 * n_rows, 16 * kChunk); }
+
+// Row k of the design for every target: a column holds r_kc x_k for c = 0, 1, ..
+Matrix row_terms(const ConstMatrixRef& X, const ConstMatrixRef& R) {
+  const Index d = X.cols();
+  Matrix terms(d * R.cols(), X.rows());
+  for (Index c = 0; c < R.cols(); ++c) {
+    terms.middleRows(c * d, d) = X.transpose() * R.col(c).asDiagonal();
+  }
+  return terms;
+}
+
+Vector sum_of_terms(const Matrix& terms, const Word* pattern) {
+  Vector sum = Vector::Zero(terms.rows());
+  for (Index k = 0; k < terms.cols(); ++k) {
+    if (get_bit(pattern, k)) sum += terms.col(k);
+  }
+  return sum;
+}
+
+}  // namespace
+
+void sweep_flips(const ConstMatrixRef& X, const ConstMatrixRef& R, const Word* start,
+                 const std::vector<Index>& flips, const Execution& execution,
+                 const GradientSink& sink) {
+  const Index n_words = words_for(X.rows());
+  const Index n_cells = static_cast<Index>(flips.size()) + 1;
+  const Index stretch = cells_per_start(X.rows());
+  const Index n_stretches = (n_cells + stretch - 1) / stretch;
+  std::vector<Word> starts(static_cast<std::size_t>(n_stretches * n_words));
+  std::copy(start, start + n_words, starts.begin());
+  for (Index s = 1; s < n_stretches; ++s) {
+    Word* pattern = starts.data() + s * n_words;
+    std::copy(pattern - n_words, pattern, pattern);
+    for (Index i = (s - 1) * stretch; i < s * stretch; ++i) flip_bit(pattern, flips[i]);
+  }
+
+  const Matrix terms = row_terms(X, R);
+  const double cost = static_cast<double>(stretch) * static_cast<double>(terms.rows());
+  parallel_for(n_stretches, cost, execution, [&](Index s, int, const auto& poll) {
+    const Execution polled{1, poll};
+    Poller poller(polled);
+    Word* pattern = starts.data() + s * n_words;
+    Vector gradient = sum_of_terms(terms, pattern);
+    Matrix gradients(terms.rows(), kChunk);
+    const Index last = std::min(n_cells, (s + 1) * stretch);
+    for (Index begin = s * stretch; begin < last; begin += kChunk) {
+      poller.check();
+      const Index count = std::min(kChunk, last - begin);
+      for (Index i = 0; i < count; ++i) {
+        gradients.col(i) = gradient;
+        if (begin + i + 1 == last) break;
+        const Index row = flips[begin + i];
+        flip_bit(pattern, row);
+        gradient += (get_bit(pattern, row) ? 1.0 : -1.0) * terms.col(row);
+      }
+      sink(begin, gradients.leftCols(count));
+    }
+  });
+}
+
+// A term is rounded once. Summing up anew adds at most n terms, every flip one more, and each
+// addition errs by at most v times its result, which S_j = sum_k |r_k x_kj| bounds up to rounding;
+// v is the unit roundoff. One per cent on top covers terms of higher order.
+double flip_error(const ConstMatrixRef& X, const ConstMatrixRef& R) {
+  using Float64 = std::numeric_limits<double>;
+  const Matrix sums = X.cwiseAbs().transpose() * R.cwiseAbs();
+  const double n = static_cast<double>(X.rows());
+  const double operations = 1.0 + n + static_cast<double>(cells_per_start(X.rows()));
+  const double underflow = n * std::sqrt(static_cast<double>(sums.size())) * Float64::denorm_min();
+  return 1.01 * (operations * 0.5 * Float64::epsilon() * sums.norm() + underflow);
+}
+
+}  // namespace cvxnn

@@ -1,0 +1,242 @@
+#include "mask_sweep.hpp"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "gate_bits.hpp"
+#include "line.hpp"
+
+namespace cvxnn {
+namespace {
+
+// Rows of a word that share a table. Ten tables of one line an entry take 56 KB, so that most
+// look-ups hit the first cache level and all of them the second; larger or fewer tables at a time
+// were slower.
+constexpr std::array<int, 10> kWidths = {7, 7, 7, 7, 6, 6, 6, 6, 6, 6};
+using Groups = std::make_index_sequence<kWidths.size()>;
+
+constexpr int first_row(std::size_t group) {
+  int row = 0;
+  for (std::size_t g = 0; g < group; ++g) row += kWidths[g];
+  return row;
+}
+
+constexpr Index first_entry(std::size_t group) {
+  Index entry = 0;
+  for (std::size_t g = 0; g < group; ++g) entry += Index{1} << kWidths[g];
+  return entry;
+}
+
+constexpr Index kWordRows = 64;
+static_assert(first_row(kWidths.size()) == kWordRows, "the groups must cover a word");
+constexpr Index kEntries = first_entry(kWidths.size());
+
+// Rows summed up in the precision of the tables; sums of panels are added in float64, which bounds
+// the rounding of float32 whatever n.
+constexpr Index kPanelWords = 8;
+
+// Cells that share a table before it is made anew, so that making it costs a few per cent. Not a
+// power of two: words of one cell, a block apart, would fall into the same cache sets.
+constexpr Index kMinCells = 256;
+constexpr Index kMaxCells = 8000;
+constexpr Index kMaxTotals = Index{1} << 20;  // float64 numbers a block: 8 MB
+
+template <class Real>
+using Lines = Eigen::Array<Real, kLanes<Real>, Eigen::Dynamic>;
+
+template <std::size_t kGroup>
+Index entry_of(Word word) {
+  constexpr Word kMask = (Word{1} << kWidths[kGroup]) - 1;
+  return first_entry(kGroup) + static_cast<Index>((word >> first_row(kGroup)) & kMask);
+}
+
+template <class Real, std::size_t... kGroup>
+void look_up(const Real* tables, const Word* words, Index n_cells, bool first, Real* sums,
+             std::index_sequence<kGroup...>) {
+  for (Index i = 0; i < n_cells; ++i, sums += kLanes<Real>) {
+    Line<Real> sum;
+    if (!first) sum.load(sums);
+    (sum.add(tables + entry_of<kGroup>(words[i]) * kLanes<Real>), ...);
+    sum.store(sums);
+  }
+}
+
+// Entry s of a table is the sum of the terms whose bits are set in s, the lowest first.
+template <class Real>
+void tabulate(const Lines<Real>& terms, Lines<Real>& tables) {
+  for (std::size_t g = 0; g < kWidths.size(); ++g) {
+    Real* table = tables.data() + first_entry(g) * kLanes<Real>;
+    Line<Real>().store(table);
+    for (int k = 0; k < kWidths[g]; ++k) {
+      const Real* term = terms.data() + (first_row(g) + k) * kLanes<Real>;
+      const Index half = (Index{1} << k) * kLanes<Real>;
+      for (Index at = 0; at < half; at += kLanes<Real>) {
+        Line<Real> sum;
+        sum.load(table + at);
+        sum.add(term);
+        sum.store(table + half + at);
+      }
+    }
+  }
+}
+
+struct Task {
+  const ConstMatrixRef& X;
+  const ConstMatrixRef& R;
+  const MaskSource& masks;
+
+  Index n_words() const { return words_for(X.rows()); }
+  Index n_outputs() const { return X.cols() * R.cols(); }
+};
+
+// r_k x_k for the 64 rows of a word, one line of outputs; zero where rows or outputs end.
+template <class Real>
+void fill_terms(const Task& task, Index word, Index first_output, Lines<Real>& terms) {
+  const Index first_row = word * kWordRows;
+  const Index n_rows = std::min(kWordRows, task.X.rows() - first_row);
+  const Index n_lanes = std::min(kLanes<Real>, task.n_outputs() - first_output);
+  if (n_rows < kWordRows || n_lanes < kLanes<Real>) terms.setZero();
+  for (Index lane = 0; lane < n_lanes; ++lane) {
+    const Index output = first_output + lane;
+    const double* x = task.X.col(output % task.X.cols()).data() + first_row;
+    const double* r = task.R.col(output / task.X.cols()).data() + first_row;
+    for (Index k = 0; k < n_rows; ++k) terms(lane, k) = static_cast<Real>(x[k] * r[k]);
+  }
+}
+
+// What one thread needs for a block of cells.
+template <class Real>
+struct Workspace {
+  std::vector<Word> words;
+  Lines<Real> terms{kLanes<Real>, kWordRows};
+  Lines<Real> tables{kLanes<Real>, kEntries};
+  Lines<Real> sums;
+  Matrix totals;
+};
+
+template <class Real>
+void sweep_block(const Task& task, Index begin, Index n_cells, Poller& poller,
+                 Workspace<Real>& work) {
+  constexpr Index kWidth = kLanes<Real>;
+  const Index n_lines = (task.n_outputs() + kWidth - 1) / kWidth;
+  work.words.resize(static_cast<std::size_t>(kPanelWords * n_cells));
+  work.sums.resize(kWidth, n_cells);
+  work.totals.setZero(n_lines * kWidth, n_cells);
+  for (Index panel = 0; panel < task.n_words(); panel += kPanelWords) {
+    poller.check();
+    const Index n_words = std::min(kPanelWords, task.n_words() - panel);
+    task.masks(begin, n_cells, panel, n_words, work.words.data());
+    for (Index line = 0; line < n_lines; ++line) {
+      for (Index w = 0; w < n_words; ++w) {
+        fill_terms(task, panel + w, line * kWidth, work.terms);
+        tabulate(work.terms, work.tables);
+        look_up(work.tables.data(), work.words.data() + w * n_cells, n_cells, w == 0,
+                work.sums.data(), Groups{});
+      }
+      work.totals.middleRows(line * kWidth, kWidth) += work.sums.matrix().template cast<double>();
+    }
+  }
+}
+
+template <class Real>
+void sweep(const Task& task, Index n_cells, const Execution& execution, const GradientSink& sink) {
+  if (n_cells == 0) return;
+  const Index stride = task.n_outputs() + kLanes<Real>;
+  const Index most = std::min(kMaxCells, std::max(kMinCells, kMaxTotals / stride));
+  // whole rounds of all threads, so that none of them waits long
+  const Index round = most * execution.n_threads;
+  const Index n_rounds = (n_cells + round - 1) / round;
+  const Index n_blocks =
+      std::min((n_cells + kMinCells - 1) / kMinCells, n_rounds * execution.n_threads);
+  const Index size = (n_cells + n_blocks - 1) / n_blocks;
+  std::vector<Workspace<Real>> workspaces(static_cast<std::size_t>(execution.n_threads));
+  const double cost = static_cast<double>(task.n_words()) * static_cast<double>(stride) *
+                      static_cast<double>(size + kEntries);
+  parallel_for((n_cells + size - 1) / size, cost, execution,
+               [&](Index block, int thread, const auto& poll) {
+                 const Execution polled{1, poll};
+                 Poller poller(polled);
+                 const Index begin = block * size;
+                 const Index count = std::min(size, n_cells - begin);
+                 Workspace<Real>& work = workspaces[thread];
+                 sweep_block(task, begin, count, poller, work);
+                 sink(begin, work.totals.topRows(task.n_outputs()));
+               });
+}
+
+}  // namespace
+
+MaskSource stored_masks(const Cells& cells) {
+  return [&cells](Index begin, Index count, Index first_word, Index n_words, Word* out) {
+    for (Index i = 0; i < count; ++i) {
+      const Word* pattern = cells.pattern(begin + i) + first_word;
+      for (Index w = 0; w < n_words; ++w) out[w * count + i] = pattern[w];
+    }
+  };
+}
+
+MaskSource selected_masks(const Cells& cells, const std::vector<Index>& selected) {
+  return [&](Index begin, Index count, Index first_word, Index n_words, Word* out) {
+    for (Index i = 0; i < count; ++i) {
+      const Word* pattern = cells.pattern(selected[begin + i]) + first_word;
+      for (Index w = 0; w < n_words; ++w) out[w * count + i] = pattern[w];
+    }
+  };
+}
+
+MaskSource gate_masks(const Matrix& X, const Matrix& gates) {
+  return [&](Index begin, Index count, Index first_word, Index n_words, Word* out) {
+    const Index first_row = first_word * kWordRows;
+    const GateRows rows(X, first_row, std::min(n_words * kWordRows, X.rows() - first_row));
+    rows.bits(gates.middleRows(begin, count), {out, count, 1}, nullptr);
+  };
+}
+
+void sweep_gradients(const ConstMatrixRef& X, const ConstMatrixRef& R, const MaskSource& masks,
+                     Index n_cells, Precision precision, const Execution& execution,
+                     const GradientSink& sink) {
+  const Task task{X, R, masks};
+  if (precision == Precision::float32) {
+    sweep<float>(task, n_cells, execution, sink);
+  } else {
+    sweep<double>(task, n_cells, execution, sink);
+  }
+}
+
+Vector sweep_norms(const ConstMatrixRef& X, const ConstMatrixRef& R, const MaskSource& masks,
+                   Index n_cells, Precision precision, const Execution& execution) {
+  Vector norms(n_cells);
+  sweep_gradients(X, R, masks, n_cells, precision, execution,
+                  [&](Index begin, const ConstMatrixRef& gradients) {
+                    norms.segment(begin, gradients.cols()) = gradients.colwise().norm();
+                  });
+  return norms;
+}
+
+// A term r_k x_kj is rounded to float64 and then to the precision of the tables, and passes at most
+// 6 additions while its table is made and one per group of its panel; then at most one per panel in
+// float64. With S_j = sum_k |r_k x_kj| and u the unit roundoff of the tables, v that of float64, m
+// and p these numbers of operations, the error of output j is at most
+// ((1 + u)^m (1 + v)^p - 1) S_j, plus n underflows of terms (sums of floating-point numbers do not
+// underflow). Taking the norm of D outputs adds a relative error of at most (D + 2) v. First-order
+// terms with one per cent on top bound all this as long as m u and p v are below 0.01.
+double sweep_error(const ConstMatrixRef& X, const ConstMatrixRef& R, Precision precision) {
+  using Float32 = std::numeric_limits<float>;
+  using Float64 = std::numeric_limits<double>;
+  const Matrix sums = X.cwiseAbs().transpose() * R.cwiseAbs();
+  const bool single = precision == Precision::float32;
+  if (single && !(sums.maxCoeff() < Float32::max() / 2)) return Float64::infinity();
+  const double panels = std::ceil(static_cast<double>(X.rows()) / (kPanelWords * kWordRows));
+  const double outputs = static_cast<double>(sums.size());
+  const double table_operations = 1.0 + 6.0 + kPanelWords * static_cast<double>(kWidths.size());
+  const double roundoff = 0.5 * (single ? Float32::epsilon() : Float64::epsilon());
+  const double operations =
+      table_operations * roundoff + (panels + outputs + 3.0) * 0.5 * Float64::epsilon();
+  const double underflow = single ? Float32::denorm_min() : Float64::denorm_min();
+  return 1.01 * (operations * sums.norm() +
+                 static_cast<double>(X.rows()) * std::sqrt(outputs) * underflow);
+}
+
+}  // namespace cvxnn
