@@ -76,7 +76,7 @@ void sweep_flips(const ConstMatrixRef& X, const ConstMatrixRef& R, const Word* s
 // v is the unit roundoff. One per cent on top covers terms of higher order.
 double flip_error(const ConstMatrixRef& X, const ConstMatrixRef& R) {
   using Float64 = std::numeric_limits<double>;
-  const Matrix sums = X.cwiseAbs().transpose() * R.cwiseAbs();
+  const Matrix sums = sums_of_magnitudes(X, R);
   const double n = static_cast<double>(X.rows());
   const double operations = 1.0 + n + static_cast<double>(cells_per_start(X.rows()));
   const double underflow = n * std::sqrt(static_cast<double>(sums.size())) * Float64::denorm_min();

@@ -63,13 +63,15 @@ void look_up(const Real* tables, const Word* words, Index n_cells, bool first, R
   }
 }
 
-// Entry s of a table is the sum of the terms whose bits are set in s, the lowest first.
+// Entry s of a table is the sum of the terms whose bits are set in s, the lowest first. Bits past
+// the last row are never asked for.
 template <class Real>
-void tabulate(const Lines<Real>& terms, Lines<Real>& tables) {
+void tabulate(const Lines<Real>& terms, Index n_rows, Lines<Real>& tables) {
   for (std::size_t g = 0; g < kWidths.size(); ++g) {
     Real* table = tables.data() + first_entry(g) * kLanes<Real>;
     Line<Real>().store(table);
-    for (int k = 0; k < kWidths[g]; ++k) {
+    const Index width = std::min<Index>(kWidths[g], n_rows - first_row(g));
+    for (Index k = 0; k < width; ++k) {
       const Real* term = terms.data() + (first_row(g) + k) * kLanes<Real>;
       const Index half = (Index{1} << k) * kLanes<Real>;
       for (Index at = 0; at < half; at += kLanes<Real>) {
@@ -91,13 +93,12 @@ struct Task {
   Index n_outputs() const { return X.cols() * R.cols(); }
 };
 
-// r_k x_k for the 64 rows of a word, one line of outputs; zero where rows or outputs end.
+// r_k x_k for some rows, one line of outputs; zero where outputs end.
 template <class Real>
-void fill_terms(const Task& task, Index word, Index first_output, Lines<Real>& terms) {
-  const Index first_row = word * kWordRows;
-  const Index n_rows = std::min(kWordRows, task.X.rows() - first_row);
+void fill_terms(const Task& task, Index first_row, Index n_rows, Index first_output,
+                Lines<Real>& terms) {
   const Index n_lanes = std::min(kLanes<Real>, task.n_outputs() - first_output);
-  if (n_rows < kWordRows || n_lanes < kLanes<Real>) terms.setZero();
+  if (n_lanes < kLanes<Real>) terms.setZero();
   for (Index lane = 0; lane < n_lanes; ++lane) {
     const Index output = first_output + lane;
     const double* x = task.X.col(output % task.X.cols()).data() + first_row;
@@ -130,8 +131,10 @@ void sweep_block(const Task& task, Index begin, Index n_cells, Poller& poller,
     task.masks(begin, n_cells, panel, n_words, work.words.data());
     for (Index line = 0; line < n_lines; ++line) {
       for (Index w = 0; w < n_words; ++w) {
-        fill_terms(task, panel + w, line * kWidth, work.terms);
-        tabulate(work.terms, work.tables);
+        const Index first_row = (panel + w) * kWordRows;
+        const Index n_rows = std::min(kWordRows, task.X.rows() - first_row);
+        fill_terms(task, first_row, n_rows, line * kWidth, work.terms);
+        tabulate(work.terms, n_rows, work.tables);
         look_up(work.tables.data(), work.words.data() + w * n_cells, n_cells, w == 0,
                 work.sums.data(), Groups{});
       }
@@ -215,6 +218,12 @@ Vector sweep_norms(const ConstMatrixRef& X, const ConstMatrixRef& R, const MaskS
   return norms;
 }
 
+Matrix sums_of_magnitudes(const ConstMatrixRef& X, const ConstMatrixRef& R) {
+  return Matrix::NullaryExpr(X.cols(), R.cols(), [&](Index j, Index c) {
+    return X.col(j).cwiseAbs().dot(R.col(c).cwiseAbs());
+  });
+}
+
 // A term r_k x_kj is rounded to float64 and then to the precision of the tables, and passes at most
 // 6 additions while its table is made and one per group of its panel; then at most one per panel in
 // float64. With S_j = sum_k |r_k x_kj| and u the unit roundoff of the tables, v that of float64, m
@@ -225,7 +234,7 @@ Vector sweep_norms(const ConstMatrixRef& X, const ConstMatrixRef& R, const MaskS
 double sweep_error(const ConstMatrixRef& X, const ConstMatrixRef& R, Precision precision) {
   using Float32 = std::numeric_limits<float>;
   using Float64 = std::numeric_limits<double>;
-  const Matrix sums = X.cwiseAbs().transpose() * R.cwiseAbs();
+  const Matrix sums = sums_of_magnitudes(X, R);
   const bool single = precision == Precision::float32;
   if (single && !(sums.maxCoeff() < Float32::max() / 2)) return Float64::infinity();
   const double panels = std::ceil(static_cast<double>(X.rows()) / (kPanelWords * kWordRows));

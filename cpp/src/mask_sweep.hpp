@@ -44,6 +44,9 @@ void sweep_gradients(const ConstMatrixRef& X, const ConstMatrixRef& R, const Mas
 Vector sweep_norms(const ConstMatrixRef& X, const ConstMatrixRef& R, const MaskSource& masks,
                    Index n_cells, Precision precision, const Execution& execution);
 
+// sum_k |x_kj r_kc| for every j and c: no gradient is larger, and rounding is a share of it.
+Matrix sums_of_magnitudes(const ConstMatrixRef& X, const ConstMatrixRef& R);
+
 // A bound on || computed - true ||_F for every column that `sweep_gradients` hands out, and on
 // |computed - true| for every norm of `sweep_norms`. Infinite where float32 could overflow.
 double sweep_error(const ConstMatrixRef& X, const ConstMatrixRef& R, Precision precision);

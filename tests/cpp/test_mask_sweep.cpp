@@ -3,8 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "cvxnn/sample.hpp"
 #include "data.hpp"
@@ -224,15 +226,19 @@ TEST_CASE("flip_sweep: a walk of single flips equals the plain loop within its b
   }
 }
 
-TEST_CASE("mask_sweep: interrupted by the poll") {
-  const Matrix X = test::gaussian(3000, 40, 29);
-  const Matrix R = test::gaussian(3000, 1, 30);
-  const Cells cells = random_cells(3000, 20000, 31);
+TEST_CASE("mask_sweep: interrupted by the poll, between panels of rows too") {
+  const Matrix X = test::gaussian(1100, 40, 29);
+  const Matrix R = test::gaussian(1100, 1, 30);
+  const Cells cells = random_cells(1100, 1000, 31);
+  const MaskSource slow = [&](Index begin, Index count, Index first_word, Index n_words,
+                              Word* out) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(25));  // longer than polls are apart
+    stored_masks(cells)(begin, count, first_word, n_words, out);
+  };
   for (const int n_threads : {1, 2}) {
     const Execution stopped{n_threads, [] { return true; }};
-    CHECK_THROWS_AS(
-        sweep_norms(X, R, stored_masks(cells), cells.size(), Precision::float64, stopped),
-        Interrupted);
+    CHECK_THROWS_AS(sweep_norms(X, R, slow, cells.size(), Precision::float64, stopped),
+                    Interrupted);
   }
 }
 
