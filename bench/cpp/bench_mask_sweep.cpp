@@ -1,4 +1,5 @@
-// Gradients of many cells by look-ups in bit masks, beside the product with masks of floats.
+// Gradients of many cells: look-ups in bit masks beside the product with masks of floats, walks
+// through neighbouring cells, masks made anew from gates.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -6,7 +7,7 @@
 #include <limits>
 
 #include "cvxnn/sample.hpp"
-#include "mask_sweep.hpp"
+#include "flip_sweep.hpp"
 
 namespace {
 
@@ -69,6 +70,47 @@ BENCHMARK(sweep_and_gemm<double>)
     ->Args({569, 30, 500})
     ->Args({442, 10, 10000})
     ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+// P cells along a walk through neighbours, in float64.
+void sweep_walk(benchmark::State& state) {
+  const Index n = state.range(0);
+  const Index P = state.range(2);
+  const Matrix X = Matrix::Random(n, state.range(1));
+  const Vector r = Vector::Random(n);
+  const cvxnn::Cells start = cvxnn::locate_cells(X, Matrix::Random(1, X.cols()), {}).cells;
+  std::vector<Index> flips(static_cast<std::size_t>(P - 1));
+  for (std::size_t i = 0; i < flips.size(); ++i) flips[i] = static_cast<Index>(i * 7919) % n;
+  Vector norms(P);
+  const auto keep_norms = [&](Index begin, const cvxnn::ConstMatrixRef& gradients) {
+    norms.segment(begin, gradients.cols()) = gradients.colwise().norm();
+  };
+  for (auto _ : state) {
+    cvxnn::sweep_flips(X, r, start.pattern(0), flips, {}, keep_norms);
+    benchmark::DoNotOptimize(norms.data());
+  }
+  state.SetItemsProcessed(state.iterations() * P);
+}
+BENCHMARK(sweep_walk)
+    ->ArgNames({"n", "d", "P"})
+    ->Args({1797, 64, 100000})
+    ->Unit(benchmark::kMillisecond);
+
+// Masks made anew from gates, in float32.
+void sweep_gates(benchmark::State& state) {
+  const Matrix X = Matrix::Random(state.range(0), state.range(1));
+  const Matrix gates = Matrix::Random(state.range(2), X.cols());
+  const Vector r = Vector::Random(X.rows());
+  for (auto _ : state) {
+    Vector norms =
+        cvxnn::sweep_norms(X, r, cvxnn::gate_masks(X, gates), gates.rows(), Precision::float32, {});
+    benchmark::DoNotOptimize(norms.data());
+  }
+}
+BENCHMARK(sweep_gates)
+    ->ArgNames({"n", "d", "P"})
+    ->Args({1797, 64, 10000})
+    ->Args({1000000, 20, 200})
     ->Unit(benchmark::kMillisecond);
 
 }  // namespace

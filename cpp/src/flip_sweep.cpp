@@ -12,10 +12,15 @@ constexpr Index kChunk = 64;  // cells handed out together, while they are in th
 // Summing up anew costs as much as n / 2 flips, so this many keep it a small part.
 Index cells_per_start(Index n_rows) { return std::max<Index>(4 * n_rows, 16 * kChunk); }
 
-// Row k of the design for every target: a column holds r_kc x_k for c = 0, 1, ..
+constexpr Index kLine = 8;  // entries of a gradient that stay in a register along a chunk
+using Line = Eigen::Array<double, kLine, 1>;
+
+// Row k of the design for every target: a column holds r_kc x_k for c = 0, 1, .., then zeros up to
+// a whole line.
 Matrix row_terms(const ConstMatrixRef& X, const ConstMatrixRef& R) {
   const Index d = X.cols();
-  Matrix terms(d * R.cols(), X.rows());
+  const Index n_lines = (d * R.cols() + kLine - 1) / kLine;
+  Matrix terms = Matrix::Zero(n_lines * kLine, X.rows());
   for (Index c = 0; c < R.cols(); ++c) {
     terms.middleRows(c * d, d) = X.transpose() * R.col(c).asDiagonal();
   }
@@ -28,6 +33,26 @@ Vector sum_of_terms(const Matrix& terms, const Word* pattern) {
     if (get_bit(pattern, k)) sum += terms.col(k);
   }
   return sum;
+}
+
+struct Flip {
+  Index row;
+  double side;  // 1 where the row becomes active, -1 where it ceases to be
+};
+
+// Writes the gradient before every flip to a column, and leaves the one after the last.
+void walk(const Matrix& terms, const std::vector<Flip>& flips, Vector& gradient,
+          Matrix& gradients) {
+  for (Index at = 0; at < terms.rows(); at += kLine) {
+    Line line = gradient.segment<kLine>(at);
+    double* out = gradients.data() + at;
+    for (const Flip& flip : flips) {
+      Line::Map(out) = line;
+      out += gradients.rows();
+      line += flip.side * Line::Map(terms.data() + flip.row * terms.rows() + at);
+    }
+    gradient.segment<kLine>(at) = line;
+  }
 }
 
 }  // namespace
@@ -53,20 +78,21 @@ void sweep_flips(const ConstMatrixRef& X, const ConstMatrixRef& R, const Word* s
     const Execution polled{1, poll};
     Poller poller(polled);
     Word* pattern = starts.data() + s * n_words;
+    std::vector<Flip> steps;
     Vector gradient = sum_of_terms(terms, pattern);
     Matrix gradients(terms.rows(), kChunk);
     const Index last = std::min(n_cells, (s + 1) * stretch);
     for (Index begin = s * stretch; begin < last; begin += kChunk) {
       poller.check();
       const Index count = std::min(kChunk, last - begin);
-      for (Index i = 0; i < count; ++i) {
-        gradients.col(i) = gradient;
-        if (begin + i + 1 == last) break;
-        const Index row = flips[begin + i];
-        flip_bit(pattern, row);
-        gradient += (get_bit(pattern, row) ? 1.0 : -1.0) * terms.col(row);
+      steps.clear();
+      for (Index i = begin; i < std::min(begin + count, n_cells - 1); ++i) {
+        flip_bit(pattern, flips[i]);
+        steps.push_back({flips[i], get_bit(pattern, flips[i]) ? 1.0 : -1.0});
       }
-      sink(begin, gradients.leftCols(count));
+      walk(terms, steps, gradient, gradients);
+      if (begin + count == n_cells) gradients.col(count - 1) = gradient;  // no flip comes after it
+      sink(begin, gradients.topLeftCorner(X.cols() * R.cols(), count));
     }
   });
 }

@@ -1,37 +1,13 @@
 #include "mask_sweep.hpp"
 
-#include <array>
 #include <cmath>
 #include <limits>
-#include <utility>
 
 #include "gate_bits.hpp"
-#include "line.hpp"
+#include "subset_sums.hpp"
 
 namespace cvxnn {
 namespace {
-
-// Rows of a word that share a table. Ten tables of one line an entry take 56 KB, so that most
-// look-ups hit the first cache level and all of them the second; larger or fewer tables at a time
-// were slower.
-constexpr std::array<int, 10> kWidths = {7, 7, 7, 7, 6, 6, 6, 6, 6, 6};
-using Groups = std::make_index_sequence<kWidths.size()>;
-
-constexpr int first_row(std::size_t group) {
-  int row = 0;
-  for (std::size_t g = 0; g < group; ++g) row += kWidths[g];
-  return row;
-}
-
-constexpr Index first_entry(std::size_t group) {
-  Index entry = 0;
-  for (std::size_t g = 0; g < group; ++g) entry += Index{1} << kWidths[g];
-  return entry;
-}
-
-constexpr Index kWordRows = 64;
-static_assert(first_row(kWidths.size()) == kWordRows, "the groups must cover a word");
-constexpr Index kEntries = first_entry(kWidths.size());
 
 // Rows summed up in the precision of the tables; sums of panels are added in float64, which bounds
 // the rounding of float32 whatever n.
@@ -39,50 +15,10 @@ constexpr Index kPanelWords = 8;
 
 // Cells that share a table before it is made anew, so that making it costs a few per cent. Not a
 // power of two: words of one cell, a block apart, would fall into the same cache sets.
-constexpr Index kMinCells = 256;
-constexpr Index kMaxCells = 8000;
+constexpr Index kMinCells = 64;
+constexpr Index kMaxCells = 6000;
 constexpr Index kMaxTotals = Index{1} << 20;  // float64 numbers a block: 8 MB
-
-template <class Real>
-using Lines = Eigen::Array<Real, kLanes<Real>, Eigen::Dynamic>;
-
-template <std::size_t kGroup>
-Index entry_of(Word word) {
-  constexpr Word kMask = (Word{1} << kWidths[kGroup]) - 1;
-  return first_entry(kGroup) + static_cast<Index>((word >> first_row(kGroup)) & kMask);
-}
-
-template <class Real, std::size_t... kGroup>
-void look_up(const Real* tables, const Word* words, Index n_cells, bool first, Real* sums,
-             std::index_sequence<kGroup...>) {
-  for (Index i = 0; i < n_cells; ++i, sums += kLanes<Real>) {
-    Line<Real> sum;
-    if (!first) sum.load(sums);
-    (sum.add(tables + entry_of<kGroup>(words[i]) * kLanes<Real>), ...);
-    sum.store(sums);
-  }
-}
-
-// Entry s of a table is the sum of the terms whose bits are set in s, the lowest first. Bits past
-// the last row are never asked for.
-template <class Real>
-void tabulate(const Lines<Real>& terms, Index n_rows, Lines<Real>& tables) {
-  for (std::size_t g = 0; g < kWidths.size(); ++g) {
-    Real* table = tables.data() + first_entry(g) * kLanes<Real>;
-    Line<Real>().store(table);
-    const Index width = std::min<Index>(kWidths[g], n_rows - first_row(g));
-    for (Index k = 0; k < width; ++k) {
-      const Real* term = terms.data() + (first_row(g) + k) * kLanes<Real>;
-      const Index half = (Index{1} << k) * kLanes<Real>;
-      for (Index at = 0; at < half; at += kLanes<Real>) {
-        Line<Real> sum;
-        sum.load(table + at);
-        sum.add(term);
-        sum.store(table + half + at);
-      }
-    }
-  }
-}
+constexpr Index kHandedOut = 128;             // cells given to a sink at a time
 
 struct Task {
   const ConstMatrixRef& X;
@@ -91,55 +27,82 @@ struct Task {
 
   Index n_words() const { return words_for(X.rows()); }
   Index n_outputs() const { return X.cols() * R.cols(); }
+  Index n_lines(Index width) const { return (n_outputs() + width - 1) / width; }
 };
 
-// r_k x_k for some rows, one line of outputs; zero where outputs end.
-template <class Real>
-void fill_terms(const Task& task, Index first_row, Index n_rows, Index first_output,
-                Lines<Real>& terms) {
-  const Index n_lanes = std::min(kLanes<Real>, task.n_outputs() - first_output);
-  if (n_lanes < kLanes<Real>) terms.setZero();
-  for (Index lane = 0; lane < n_lanes; ++lane) {
-    const Index output = first_output + lane;
-    const double* x = task.X.col(output % task.X.cols()).data() + first_row;
-    const double* r = task.R.col(output / task.X.cols()).data() + first_row;
-    for (Index k = 0; k < n_rows; ++k) terms(lane, k) = static_cast<Real>(x[k] * r[k]);
-  }
-}
-
-// What one thread needs for a block of cells.
+// What one thread needs for a block of cells. Cells stand side by side, a line each; totals have
+// all cells of the first line of outputs, then all of the second, ..
 template <class Real>
 struct Workspace {
+  static constexpr Index kWidth = kLanes<Real>;
+
   std::vector<Word> words;
-  Lines<Real> terms{kLanes<Real>, kWordRows};
-  Lines<Real> tables{kLanes<Real>, kEntries};
+  Eigen::Array<Real, kWordRows, kWidth> columns;
+  Lines<Real> terms{kWidth, kWordRows};
+  Lines<Real> tables{kWidth, kEntries};
   Lines<Real> sums;
-  Matrix totals;
+  Eigen::Array<double, kWidth, Eigen::Dynamic> totals;
+  Matrix gradients;
 };
+
+// r_k x_k for the rows of a word, one line of outputs; zero where rows or outputs end.
+template <class Real>
+void fill_terms(const Task& task, Index word, Index line, Workspace<Real>& work) {
+  const Index first_row = word * kWordRows;
+  const Index n_rows = std::min(kWordRows, task.X.rows() - first_row);
+  const Index first_output = line * kLanes<Real>;
+  const Index n_outputs = std::min(kLanes<Real>, task.n_outputs() - first_output);
+  if (n_rows < kWordRows || n_outputs < kLanes<Real>) work.columns.setZero();
+  for (Index lane = 0; lane < n_outputs; ++lane) {
+    const Index output = first_output + lane;
+    const auto x = task.X.col(output % task.X.cols()).segment(first_row, n_rows);
+    const auto r = task.R.col(output / task.X.cols()).segment(first_row, n_rows);
+    work.columns.col(lane).head(n_rows) = x.cwiseProduct(r).template cast<Real>();
+  }
+  work.terms = work.columns.transpose();
+}
 
 template <class Real>
 void sweep_block(const Task& task, Index begin, Index n_cells, Poller& poller,
                  Workspace<Real>& work) {
-  constexpr Index kWidth = kLanes<Real>;
-  const Index n_lines = (task.n_outputs() + kWidth - 1) / kWidth;
+  const Index n_lines = task.n_lines(kLanes<Real>);
   work.words.resize(static_cast<std::size_t>(kPanelWords * n_cells));
-  work.sums.resize(kWidth, n_cells);
-  work.totals.setZero(n_lines * kWidth, n_cells);
+  work.sums.resize(kLanes<Real>, n_cells);
+  work.totals.resize(kLanes<Real>, n_lines * n_cells);
   for (Index panel = 0; panel < task.n_words(); panel += kPanelWords) {
     poller.check();
     const Index n_words = std::min(kPanelWords, task.n_words() - panel);
     task.masks(begin, n_cells, panel, n_words, work.words.data());
     for (Index line = 0; line < n_lines; ++line) {
       for (Index w = 0; w < n_words; ++w) {
-        const Index first_row = (panel + w) * kWordRows;
-        const Index n_rows = std::min(kWordRows, task.X.rows() - first_row);
-        fill_terms(task, first_row, n_rows, line * kWidth, work.terms);
-        tabulate(work.terms, n_rows, work.tables);
+        fill_terms(task, panel + w, line, work);
+        tabulate(work.terms, std::min(kWordRows, task.X.rows() - (panel + w) * kWordRows),
+                 work.tables);
         look_up(work.tables.data(), work.words.data() + w * n_cells, n_cells, w == 0,
                 work.sums.data(), Groups{});
       }
-      work.totals.middleRows(line * kWidth, kWidth) += work.sums.matrix().template cast<double>();
+      auto totals = work.totals.middleCols(line * n_cells, n_cells);
+      if (panel == 0) {
+        totals = work.sums.template cast<double>();
+      } else {
+        totals += work.sums.template cast<double>();
+      }
     }
+  }
+}
+
+template <class Real>
+void hand_out(const Task& task, Index begin, Index n_cells, Workspace<Real>& work,
+              const GradientSink& sink) {
+  const Index n_lines = task.n_lines(kLanes<Real>);
+  work.gradients.resize(n_lines * kLanes<Real>, kHandedOut);
+  for (Index at = 0; at < n_cells; at += kHandedOut) {
+    const Index count = std::min(kHandedOut, n_cells - at);
+    for (Index line = 0; line < n_lines; ++line) {
+      work.gradients.block(line * kLanes<Real>, 0, kLanes<Real>, count) =
+          work.totals.middleCols(line * n_cells + at, count);
+    }
+    sink(begin + at, work.gradients.topLeftCorner(task.n_outputs(), count));
   }
 }
 
@@ -165,7 +128,7 @@ void sweep(const Task& task, Index n_cells, const Execution& execution, const Gr
                  const Index count = std::min(size, n_cells - begin);
                  Workspace<Real>& work = workspaces[thread];
                  sweep_block(task, begin, count, poller, work);
-                 sink(begin, work.totals.topRows(task.n_outputs()));
+                 hand_out(task, begin, count, work, sink);
                });
 }
 
