@@ -12,15 +12,15 @@ constexpr Index kChunk = 64;  // cells handed out together, while they are in th
 // Summing up anew costs as much as n / 2 flips, so this many keep it a small part.
 Index cells_per_start(Index n_rows) { return std::max<Index>(4 * n_rows, 16 * kChunk); }
 
-constexpr Index kLine = 8;  // entries of a gradient that stay in a register along a chunk
-using Line = Eigen::Array<double, kLine, 1>;
+constexpr Index kPiece = 8;  // entries of a gradient that stay in a register along a chunk
+using Piece = Eigen::Array<double, kPiece, 1>;
 
 // Row k of the design for every target: a column holds r_kc x_k for c = 0, 1, .., then zeros up to
-// a whole line.
+// a whole piece.
 Matrix row_terms(const ConstMatrixRef& X, const ConstMatrixRef& R) {
   const Index d = X.cols();
-  const Index n_lines = (d * R.cols() + kLine - 1) / kLine;
-  Matrix terms = Matrix::Zero(n_lines * kLine, X.rows());
+  const Index n_pieces = (d * R.cols() + kPiece - 1) / kPiece;
+  Matrix terms = Matrix::Zero(n_pieces * kPiece, X.rows());
   for (Index c = 0; c < R.cols(); ++c) {
     terms.middleRows(c * d, d) = X.transpose() * R.col(c).asDiagonal();
   }
@@ -43,15 +43,15 @@ struct Flip {
 // Writes the gradient before every flip to a column, and leaves the one after the last.
 void walk(const Matrix& terms, const std::vector<Flip>& flips, Vector& gradient,
           Matrix& gradients) {
-  for (Index at = 0; at < terms.rows(); at += kLine) {
-    Line line = gradient.segment<kLine>(at);
+  for (Index at = 0; at < terms.rows(); at += kPiece) {
+    Piece piece = gradient.segment<kPiece>(at);
     double* out = gradients.data() + at;
     for (const Flip& flip : flips) {
-      Line::Map(out) = line;
+      Piece::Map(out) = piece;
       out += gradients.rows();
-      line += flip.side * Line::Map(terms.data() + flip.row * terms.rows() + at);
+      piece += flip.side * Piece::Map(terms.data() + flip.row * terms.rows() + at);
     }
-    gradient.segment<kLine>(at) = line;
+    gradient.segment<kPiece>(at) = piece;
   }
 }
 

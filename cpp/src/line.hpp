@@ -80,14 +80,13 @@ struct Line<double> {
 
 template <class Real>
 struct Line {
-  Eigen::Array<Real, kLanes<Real>, 1> lanes = Eigen::Array<Real, kLanes<Real>, 1>::Zero();
+  using Lanes = Eigen::Array<Real, kLanes<Real>, 1>;
 
-  using From = Eigen::Map<const Eigen::Array<Real, kLanes<Real>, 1> >;
-  using To = Eigen::Map<Eigen::Array<Real, kLanes<Real>, 1> >;
+  Lanes lanes = Lanes::Zero();
 
-  void load(const Real* from) { lanes = From(from); }
-  void add(const Real* from) { lanes += From(from); }
-  void store(Real* to) const { To(to) = lanes; }
+  void load(const Real* from) { lanes = Lanes::Map(from); }
+  void add(const Real* from) { lanes += Lanes::Map(from); }
+  void store(Real* to) const { Lanes::Map(to) = lanes; }
 };
 
 #endif

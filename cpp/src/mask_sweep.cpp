@@ -11,7 +11,7 @@ namespace {
 
 // Rows summed up in the precision of the tables; sums of panels are added in float64, which bounds
 // the rounding of float32 whatever n.
-constexpr Index kPanelWords = 8;
+constexpr Index kPanelWords = 16;
 
 // Cells that share a table before it is made anew, so that making it costs a few per cent. Not a
 // power of two: words of one cell, a block apart, would fall into the same cache sets.
@@ -132,24 +132,24 @@ void sweep(const Task& task, Index n_cells, const Execution& execution, const Gr
                });
 }
 
-}  // namespace
-
-MaskSource stored_masks(const Cells& cells) {
-  return [&cells](Index begin, Index count, Index first_word, Index n_words, Word* out) {
+template <class PatternOf>
+MaskSource gathered(const PatternOf& pattern_of) {
+  return [pattern_of](Index begin, Index count, Index first_word, Index n_words, Word* out) {
     for (Index i = 0; i < count; ++i) {
-      const Word* pattern = cells.pattern(begin + i) + first_word;
-      for (Index w = 0; w < n_words; ++w) out[w * count + i] = pattern[w];
+      const Word* words = pattern_of(begin + i) + first_word;
+      for (Index w = 0; w < n_words; ++w) out[w * count + i] = words[w];
     }
   };
 }
 
+}  // namespace
+
+MaskSource stored_masks(const Cells& cells) {
+  return gathered([&cells](Index i) { return cells.pattern(i); });
+}
+
 MaskSource selected_masks(const Cells& cells, const std::vector<Index>& selected) {
-  return [&](Index begin, Index count, Index first_word, Index n_words, Word* out) {
-    for (Index i = 0; i < count; ++i) {
-      const Word* pattern = cells.pattern(selected[begin + i]) + first_word;
-      for (Index w = 0; w < n_words; ++w) out[w * count + i] = pattern[w];
-    }
-  };
+  return gathered([&](Index i) { return cells.pattern(selected[i]); });
 }
 
 MaskSource gate_masks(const Matrix& X, const Matrix& gates) {
@@ -199,7 +199,7 @@ double sweep_error(const ConstMatrixRef& X, const ConstMatrixRef& R, Precision p
   using Float64 = std::numeric_limits<double>;
   const Matrix sums = sums_of_magnitudes(X, R);
   const bool single = precision == Precision::float32;
-  if (single && !(sums.maxCoeff() < Float32::max() / 2)) return Float64::infinity();
+  if (single && !(sums.lpNorm<Eigen::Infinity>() < Float32::max() / 2)) return Float64::infinity();
   const double panels = std::ceil(static_cast<double>(X.rows()) / (kPanelWords * kWordRows));
   const double outputs = static_cast<double>(sums.size());
   const double table_operations = 1.0 + 6.0 + kPanelWords * static_cast<double>(kWidths.size());

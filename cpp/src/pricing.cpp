@@ -73,7 +73,7 @@ Pricing price_blocks(const Program& program, const Vector& v, const Execution& e
   const std::vector<Index> cells = long_gradients(program, v, execution);
   Supports supports(program, sweep_error(X, v, Precision::float64), execution.n_threads);
   const Index n_cells = static_cast<Index>(cells.size());
-  const Index most = std::max(kGroup, kMaxGradients / X.cols());
+  const Index most = std::max(kGroup, kMaxGradients / std::max<Index>(1, X.cols()));
   for (Index begin = 0; begin < n_cells; begin += most) {
     const Index count = std::min(most, n_cells - begin);
     const std::vector<Index> chosen(cells.begin() + begin, cells.begin() + begin + count);
