@@ -42,12 +42,4 @@ Matrix MaskedOperator::gram(Index cell, const Vector& h) const {
   return X->transpose() * (masked.asDiagonal() * *X);
 }
 
-Matrix MaskedOperator::apply_transposed_block(Index begin, Index count, const Vector& v) const {
-  Matrix masked(n_rows(), count);
-  for (Index i = 0; i < count; ++i) {
-    masked_copy(cells->pattern(begin + i), v.data(), n_rows(), masked.col(i).data());
-  }
-  return X->transpose() * masked;
-}
-
 }  // namespace cvxnn

@@ -1,20 +1,65 @@
 #include "cvxnn/pricing.hpp"
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
+#include <numeric>
+
+#include "mask_sweep.hpp"
 
 namespace cvxnn {
 namespace {
 
-constexpr Index kBlock = 64;  // cells priced together by one matrix product
+constexpr Index kGroup = 16;                     // cells priced one after the other by a thread
+constexpr Index kMaxGradients = Index{1} << 21;  // numbers held at a time: 16 MB
 
-// Rounding of X' D v, twice the usual bound for sums of n products.
-double gradient_rounding(const Program& program, const Vector& v) {
-  const Vector norms = program.design.X->rowwise().norm();
-  const double n = static_cast<double>(v.size());
-  return 2.0 * (n + 4.0) * std::numeric_limits<double>::epsilon() * norms.dot(v.cwiseAbs());
+// Cells whose gradient may be longer than beta: in float32, with its error on top.
+std::vector<Index> long_gradients(const Program& program, const Vector& v,
+                                  const Execution& execution) {
+  const MaskedOperator& design = program.design;
+  std::vector<Index> cells(static_cast<std::size_t>(design.cells->size()));
+  std::iota(cells.begin(), cells.end(), Index{0});
+  const double error = sweep_error(*design.X, v, Precision::float32);
+  if (error > program.beta) return cells;
+  const Vector norms = sweep_norms(*design.X, v, stored_masks(*design.cells), design.cells->size(),
+                                   Precision::float32, execution);
+  const auto surely_short = [&](Index i) { return norms(i) + error <= program.beta; };
+  cells.erase(std::remove_if(cells.begin(), cells.end(), surely_short), cells.end());
+  return cells;
 }
+
+// Supports of blocks, 0 for those that are surely not above beta.
+class Supports {
+ public:
+  Supports(const Program& program, double rounding, int n_threads)
+      : values(static_cast<std::size_t>(program.n_blocks()), 0.0),
+        program_(program),
+        rounding_(rounding),
+        projectors_(static_cast<std::size_t>(n_threads)) {}
+
+  void price(Index cell, const Vector& gradient, int thread) {
+    const double length = gradient.norm();
+    if (length + rounding_ <= program_.beta) return;  // the bound without the cone suffices
+    if (!program_.cones) {
+      values[cell] = length + rounding_;
+      return;
+    }
+    ConeProjector& projector = projectors_[thread];
+    std::vector<Index> tight;
+    for (const Index block : {2 * cell, 2 * cell + 1}) {
+      const Vector target = -program_.sign_of(block) * gradient;
+      const Cone cone = program_.cone_of(block);
+      tight.clear();
+      projector.project(cone, target, tight, program_.beta - rounding_);
+      values[block] = projector.support_bound(cone, target) + rounding_;
+    }
+  }
+
+  std::vector<double> values;
+
+ private:
+  const Program& program_;
+  double rounding_;
+  std::vector<ConeProjector> projectors_;
+};
 
 }  // namespace
 
@@ -24,42 +69,35 @@ Cone Program::cone_of(Index block) const {
 }
 
 Pricing price_blocks(const Program& program, const Vector& v, const Execution& execution) {
-  const Index n_cells = program.design.cells->size();
-  const Index copies = program.cones ? 2 : 1;
-  const double rounding = gradient_rounding(program, v);
-  std::vector<double> supports(static_cast<std::size_t>(program.n_blocks()), 0.0);
-  std::vector<ConeProjector> projectors(static_cast<std::size_t>(execution.n_threads));
-
-  const double cost = 16.0 * static_cast<double>(kBlock * program.design.X->size());
-  parallel_for(
-      (n_cells + kBlock - 1) / kBlock, cost, execution, [&](Index chunk, int thread, const auto&) {
-        const Index begin = chunk * kBlock;
-        const Index count = std::min(kBlock, n_cells - begin);
-        const Matrix gradients = program.design.apply_transposed_block(begin, count, v);
-        std::vector<Index> tight;
-        for (Index i = 0; i < count; ++i) {
-          const double length = gradients.col(i).norm();
-          if (length + rounding <= program.beta) continue;  // the bound without the cone suffices
-          for (Index block = copies * (begin + i); block < copies * (begin + i + 1); ++block) {
-            if (!program.cones) {
-              supports[block] = length + rounding;
-              continue;
-            }
-            const Vector target = -program.sign_of(block) * gradients.col(i);
-            const Cone cone = program.cone_of(block);
-            tight.clear();
-            projectors[thread].project(cone, target, tight, program.beta - rounding);
-            supports[block] = projectors[thread].support_bound(cone, target) + rounding;
-          }
-        }
-      });
+  const Matrix& X = *program.design.X;
+  const std::vector<Index> cells = long_gradients(program, v, execution);
+  Supports supports(program, sweep_error(X, v, Precision::float64), execution.n_threads);
+  const Index n_cells = static_cast<Index>(cells.size());
+  const Index most = std::max(kGroup, kMaxGradients / std::max<Index>(1, X.cols()));
+  for (Index begin = 0; begin < n_cells; begin += most) {
+    const Index count = std::min(most, n_cells - begin);
+    const std::vector<Index> chosen(cells.begin() + begin, cells.begin() + begin + count);
+    Matrix gradients(X.cols(), count);
+    sweep_gradients(X, v, selected_masks(*program.design.cells, chosen), count, Precision::float64,
+                    execution, [&](Index first, const ConstMatrixRef& block) {
+                      gradients.middleCols(first, block.cols()) = block;
+                    });
+    const double cost = 16.0 * static_cast<double>(kGroup * X.size());
+    parallel_for((count + kGroup - 1) / kGroup, cost, execution,
+                 [&](Index group, int thread, const auto&) {
+                   const Index last = std::min(count, (group + 1) * kGroup);
+                   for (Index i = group * kGroup; i < last; ++i) {
+                     supports.price(chosen[i], gradients.col(i), thread);
+                   }
+                 });
+  }
 
   Pricing pricing;
   pricing.max_support = program.beta;
   for (Index block = 0; block < program.n_blocks(); ++block) {
-    if (!(supports[block] > program.beta)) continue;
-    pricing.max_support = std::max(pricing.max_support, supports[block]);
-    pricing.violations.push_back({supports[block], block});
+    if (!(supports.values[block] > program.beta)) continue;
+    pricing.max_support = std::max(pricing.max_support, supports.values[block]);
+    pricing.violations.push_back({supports.values[block], block});
   }
   std::stable_sort(pricing.violations.begin(), pricing.violations.end(),
                    [](const Violation& a, const Violation& b) { return a.support > b.support; });

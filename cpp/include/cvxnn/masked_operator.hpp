@@ -21,8 +21,6 @@ struct MaskedOperator {
   Vector apply_transposed(Index cell, const Vector& v) const;
   // X' D_cell diag(h) X, lower and upper part.
   Matrix gram(Index cell, const Vector& h) const;
-  // Columns X' D_i v for i = begin .. begin + count - 1, by one matrix product.
-  Matrix apply_transposed_block(Index begin, Index count, const Vector& v) const;
 };
 
 }  // namespace cvxnn
