@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cvxnn/bits.hpp"
-#include "line.hpp"
+#include "cache_line.hpp"
 
 namespace cvxnn {
 
@@ -47,7 +47,7 @@ template <class Real, std::size_t... kGroup>
 void look_up(const Real* tables, const Word* words, Index n_cells, bool first, Real* sums,
              std::index_sequence<kGroup...>) {
   for (Index i = 0; i < n_cells; ++i, sums += kLanes<Real>) {
-    Line<Real> sum;
+    CacheLine<Real> sum;
     if (!first) sum.load(sums);
     (sum.add(tables + entry_of<kGroup>(words[i]) * kLanes<Real>), ...);
     sum.store(sums);
@@ -60,13 +60,13 @@ template <class Real>
 void tabulate(const Lines<Real>& terms, Index n_rows, Lines<Real>& tables) {
   for (std::size_t g = 0; g < kWidths.size(); ++g) {
     Real* table = tables.data() + first_entry(g) * kLanes<Real>;
-    Line<Real>().store(table);
+    CacheLine<Real>().store(table);
     const Index width = std::min<Index>(kWidths[g], n_rows - first_row(g));
     for (Index k = 0; k < width; ++k) {
       const Real* term = terms.data() + (first_row(g) + k) * kLanes<Real>;
       const Index half = (Index{1} << k) * kLanes<Real>;
       for (Index at = 0; at < half; at += kLanes<Real>) {
-        Line<Real> sum;
+        CacheLine<Real> sum;
         sum.load(table + at);
         sum.add(term);
         sum.store(table + half + at);

@@ -14,12 +14,12 @@ template <class Real>
 constexpr Index kLanes = 64 / sizeof(Real);
 
 template <class Real>
-struct Line;
+struct CacheLine;
 
 #if defined(__AVX512F__)
 
 template <>
-struct Line<float> {
+struct CacheLine<float> {
   __m512 lanes = _mm512_setzero_ps();
 
   void load(const float* from) { lanes = _mm512_loadu_ps(from); }
@@ -28,7 +28,7 @@ struct Line<float> {
 };
 
 template <>
-struct Line<double> {
+struct CacheLine<double> {
   __m512d lanes = _mm512_setzero_pd();
 
   void load(const double* from) { lanes = _mm512_loadu_pd(from); }
@@ -39,7 +39,7 @@ struct Line<double> {
 #elif defined(__AVX2__)
 
 template <>
-struct Line<float> {
+struct CacheLine<float> {
   __m256 low = _mm256_setzero_ps();
   __m256 high = _mm256_setzero_ps();
 
@@ -58,7 +58,7 @@ struct Line<float> {
 };
 
 template <>
-struct Line<double> {
+struct CacheLine<double> {
   __m256d low = _mm256_setzero_pd();
   __m256d high = _mm256_setzero_pd();
 
@@ -79,7 +79,7 @@ struct Line<double> {
 #else
 
 template <class Real>
-struct Line {
+struct CacheLine {
   using Lanes = Eigen::Array<Real, kLanes<Real>, 1>;
 
   Lanes lanes = Lanes::Zero();
