@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "exact.hpp"
-#include "row_compare.hpp"
+#include "octet.hpp"
 
 namespace cvxnn {
 namespace {

@@ -12,10 +12,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kRounding = std::numeric_limits<double>::epsilon();
 
-void put_octet(std::vector<Word>& words, Index i, Word octet) {
-  words[i >> 6] = (i & 63) == 0 ? octet : words[i >> 6] | octet << (i & 63);
-}
-
 }  // namespace
 
 LineSweep::LineSweep(Index n, Index infinity, bool exact)
@@ -152,7 +148,7 @@ bool LineSweep::measure(const Step& step) {
       t.store(lo_.data() + i);
       t.store(hi_.data() + i);
     }
-    put_octet(falling_, i, (beta < zero) & ~fixed);
+    put_octet(falling_.data(), i, (beta < zero) & ~fixed);
     if (i + kOctet <= first_) continue;
 
     const Octet lambda = slope * inverse;

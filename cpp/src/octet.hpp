@@ -195,4 +195,20 @@ struct WordOctet {
 
 #endif
 
+// Sets the bits i .. i + 7, i a multiple of 8, and clears those after them in the word.
+inline void put_octet(Word* words, Index i, Word bits) {
+  words[i >> 6] = (i & 63) == 0 ? bits : words[i >> 6] | bits << (i & 63);
+}
+
+// Bit i of `out` is 1 where values[i] < bound.
+inline void bits_below(const double* values, Index n_padded, double bound, Word* out) {
+  const Octet limit(bound);
+  for (Index i = 0; i < n_padded; i += kOctet) put_octet(out, i, Octet(values + i) < limit);
+}
+
+inline void bits_above(const double* values, Index n_padded, double bound, Word* out) {
+  const Octet limit(bound);
+  for (Index i = 0; i < n_padded; i += kOctet) put_octet(out, i, limit < Octet(values + i));
+}
+
 }  // namespace cvxnn
