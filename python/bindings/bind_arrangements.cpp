@@ -10,19 +10,32 @@ namespace {
 
 using Explored = std::pair<py::array_t<Word>, std::vector<std::vector<Task>>>;
 
+// An array of rows of n_words words on memory that it takes over.
+py::array_t<Word> as_array(std::vector<Word>&& words, Index n_words) {
+  const auto n_rows = static_cast<Index>(words.size()) / n_words;
+  auto kept = std::make_unique<std::vector<Word>>(std::move(words));
+  const Word* data = kept->data();
+  const py::capsule owner(kept.release(),
+                          [](void* it) { delete static_cast<std::vector<Word>*>(it); });
+  return py::array_t<Word>({n_rows, n_words}, data, owner);
+}
+
 Explored explore_tasks(const Arrangement& arrangement, const std::string& method, bool exact,
                        const std::vector<Task>& tasks, Index budget, int n_threads) {
   const Engine engine{choose_method(arrangement, method), exact};
   const Index n_words = words_for(arrangement.n_hyperplanes());
-  std::vector<std::vector<Word>> found(tasks.size());
+  const bool one_by_one = n_threads == 1;  // then all cells go where they stay
+  std::vector<std::vector<Word>> found(one_by_one ? 1 : tasks.size());
   std::vector<std::vector<Task>> rest(tasks.size());
   without_gil([&] {
+    const Index n_sharing = one_by_one ? static_cast<Index>(tasks.size()) : 1;
+    constexpr Index kAtOnce = Index{1} << 18;
+    const Index room = std::min(n_sharing * budget * n_words, kAtOnce);
     const double cost = kCellCost * static_cast<double>(budget);
     parallel_for(static_cast<Index>(tasks.size()), cost, execution(n_threads),
                  [&](Index i, int, const auto& poll) {
-                   std::vector<Word>& words = found[i];
-                   constexpr Index kAtOnce = Index{1} << 18;
-                   words.reserve(static_cast<std::size_t>(std::min(budget * n_words, kAtOnce)));
+                   std::vector<Word>& words = found[one_by_one ? 0 : i];
+                   words.reserve(static_cast<std::size_t>(room));
                    const auto keep = [&](const Word* patterns, Index count) {
                      words.insert(words.end(), patterns, patterns + count * n_words);
                    };
@@ -30,6 +43,7 @@ Explored explore_tasks(const Arrangement& arrangement, const std::string& method
                  });
     return 0;
   });
+  if (one_by_one) return {as_array(std::move(found.front()), n_words), std::move(rest)};
   std::size_t n_found = 0;
   for (const std::vector<Word>& words : found) n_found += words.size();
   py::array_t<Word> packed({static_cast<Index>(n_found) / n_words, n_words});
