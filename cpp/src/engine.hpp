@@ -51,8 +51,8 @@ class PatternSink {
 };
 
 // Explores a task into the sink; returns what is left of it when the sink is exhausted.
-std::vector<Task> explore_lowest_vertex(const NormalForm& form, bool exact, const Task& task,
-                                        PatternSink& sink, Poller& poller);
+std::vector<Task> explore_lowest_vertex(const NormalForm& form, const Engine& engine,
+                                        const Task& task, PatternSink& sink, Poller& poller);
 std::vector<Task> explore_ray_tree(const NormalForm& form, const Task& task, PatternSink& sink,
                                    Poller& poller);
 std::vector<Task> explore_reverse_search(const NormalForm& form, const Task& task,

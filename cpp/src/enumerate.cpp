@@ -86,7 +86,7 @@ std::vector<Task> explore(const Arrangement& arrangement, const Engine& engine, 
   Poller poller(execution);
   switch (engine.method) {
     case Method::lowest_vertex:
-      return explore_lowest_vertex(form, engine.exact, task, sink, poller);
+      return explore_lowest_vertex(form, engine, task, sink, poller);
     case Method::ray_tree:
       return explore_ray_tree(form, task, sink, poller);
     default:

@@ -11,12 +11,6 @@ namespace {
 
 constexpr Index kGates = 64;  // gates handled together by one matrix product
 
-Index lowest_bit(Word word) {
-  Index bit = 0;
-  while (((word >> bit) & 1) == 0) ++bit;
-  return bit;
-}
-
 }  // namespace
 
 GateRows::GateRows(const ConstMatrixRef& X, Index first, Index count)

@@ -24,17 +24,18 @@ constexpr Index kSortAbove = 1500;  // rows; with more, sorting a line beats com
 
 class LowestVertex {
  public:
-  LowestVertex(const NormalForm& form, bool exact, PatternSink& sink, Poller& poller)
+  LowestVertex(const NormalForm& form, const Engine& engine, PatternSink& sink, Poller& poller)
       : form_(form),
         n_(form.n_rows()),
         n_padded_((n_ + 7) / 8 * 8),
         n_words_(words_for(n_)),
-        exact_(exact),
+        exact_(engine.exact),
+        sorts_(engine.walk || n_ > kSortAbove),
         infinity_(form.affine ? n_ - 1 : 0),
         sink_(sink),
         poller_(poller),
         levels_(form.rows, infinity_),
-        line_(n_, infinity_, exact) {
+        line_(n_, infinity_, engine.exact) {
     walk_.resize(static_cast<std::size_t>(n_words_));
   }
 
@@ -171,7 +172,7 @@ class LowestVertex {
 
   // Whether to stop; nothing if the order of the crossings is in doubt.
   std::optional<bool> visit_measured(Index first, Index begin) {
-    if (n_ > kSortAbove) return visit_sorted(first, begin);
+    if (sorts_) return visit_sorted(first, begin);
     if (!visit_compared(first)) return std::nullopt;
     return false;
   }
@@ -264,7 +265,7 @@ class LowestVertex {
         last = std::max(last, crossings[i].row);
       }
       if (last >= first && static_cast<Index>(s) >= begin) {
-        if (n_ > kSortAbove && sink_.exhausted()) {
+        if (sorts_ && sink_.exhausted()) {
           keep_rest(static_cast<Index>(s), n_);
           return true;
         }
@@ -324,6 +325,7 @@ class LowestVertex {
   const Index n_padded_;
   const Index n_words_;
   const bool exact_;
+  const bool sorts_;  // the crossings of a line
   const Index infinity_;
   PatternSink& sink_;
   Poller& poller_;
@@ -342,13 +344,13 @@ class LowestVertex {
 
 }  // namespace
 
-std::vector<Task> explore_lowest_vertex(const NormalForm& form, bool exact, const Task& task,
-                                        PatternSink& sink, Poller& poller) {
+std::vector<Task> explore_lowest_vertex(const NormalForm& form, const Engine& engine,
+                                        const Task& task, PatternSink& sink, Poller& poller) {
   if (form.rank() > kMaxRank) {
     throw std::invalid_argument("lowest_vertex handles ranks up to 16, got rank " +
                                 std::to_string(form.rank()));
   }
-  return LowestVertex(form, exact, sink, poller).explore(task);
+  return LowestVertex(form, engine, sink, poller).explore(task);
 }
 
 }  // namespace cvxnn

@@ -5,8 +5,8 @@
 #include <array>
 #include <utility>
 
-#include "cvxnn/bits.hpp"
 #include "cache_line.hpp"
+#include "cvxnn/bits.hpp"
 
 namespace cvxnn {
 

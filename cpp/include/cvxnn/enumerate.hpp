@@ -26,6 +26,9 @@ Method choose_method(const Arrangement& arrangement, const std::string& name);
 struct Engine {
   Method method = Method::ray_tree;
   bool exact = true;  // false trusts rounded signs in lowest_vertex
+  // Cells in an order in which most differ from the one before in a few rows, about as many as the
+  // rank, also where another order would be faster. Tasks are not for engines with another order.
+  bool walk = false;
 };
 
 // A part of the listing, independent of all others: a subtree of the engine's search tree.
@@ -48,5 +51,15 @@ std::vector<Task> explore(const Arrangement& arrangement, const Engine& engine, 
 // All cells in canonical order. Memory grows with their number, so count them first.
 Cells enumerate_cells(const Arrangement& arrangement, const Engine& engine,
                       const Execution& execution);
+
+// Gets one pattern with the sum of the columns of V where its bits are 1.
+using SumVisitor = std::function<void(const Word* pattern, const Vector& sum)>;
+
+// The same as `explore`, one cell at a time with its sum of columns of V (d x n_hyperplanes), which
+// is changed by the rows that changed: O(d rank) a cell with `walk`. Each entry of a sum is off by
+// at most (4000 + n) 2^-53 times the sum of the absolute values in its row of V.
+std::vector<Task> explore_sums(const Arrangement& arrangement, const Engine& engine,
+                               const Task& task, Index budget, const Matrix& V,
+                               const SumVisitor& visit, const std::function<bool()>& poll);
 
 }  // namespace cvxnn
