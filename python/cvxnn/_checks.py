@@ -47,4 +47,4 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
 
 
 def _is_finite(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and isfinite(value)

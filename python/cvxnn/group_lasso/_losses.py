@@ -37,12 +37,13 @@ def _poisson(f: Array, y: Array, delta: float) -> Array:
 
 
 def _logistic(f: Array, y: Array, delta: float) -> Array:
-    return np.logaddexp(0.0, -y * f)
+    values: Array = np.logaddexp(0.0, -y * f)
+    return values
 
 
 def _squared_hinge(f: Array, y: Array, delta: float) -> Array:
-    missing: Array = np.maximum(0.0, 1.0 - y * f)
-    return 0.5 * missing**2
+    values: Array = 0.5 * np.maximum(0.0, 1.0 - y * f) ** 2
+    return values
 
 
 def _multinomial(f: Array, y: Array, delta: float) -> Array:

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 _BATCH_BYTES = 1 << 25  # of intermediate results
 
 
-class MaskedDesign(LinearOperator):  # type: ignore[misc]
+class MaskedDesign(LinearOperator):
     """The matrix [D_1 X, .., D_P X] as an operator, where D_i keeps the samples active in cell i.
 
     Columns ``i * d`` to ``(i + 1) * d - 1`` belong to cell i. It stands for a dense array in

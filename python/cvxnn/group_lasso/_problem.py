@@ -107,8 +107,8 @@ class Problem:
         """Return a point (coef of shape (K, d)) as the core takes it: the non-zero groups."""
         if self.positive:
             coef = np.maximum(coef, 0.0)
-        nonzero = coef.any(axis=0)[self.groups.columns]
-        active = np.logical_or.reduceat(nonzero, self.groups.starts[:-1])
+        nonzero: NDArray[np.bool_] = (coef != 0.0).any(axis=0)
+        active = np.logical_or.reduceat(nonzero[self.groups.columns], self.groups.starts[:-1])
         columns = self.groups.columns[np.repeat(active, self.groups.sizes)]
         return columns, np.ascontiguousarray(coef[:, columns].T), intercept
 
@@ -289,7 +289,8 @@ def _one_row_per_sample(name: str, values: ArrayLike, n: int) -> Array:
     if not np.isfinite(array).all():
         bad = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name} contains NaN or infinity, first for sample {bad[0]}")
-    return np.ascontiguousarray(array.reshape(n, -1))
+    columns: Array = np.ascontiguousarray(array.reshape(n, -1))
+    return columns
 
 
 def _sample_weights(values: ArrayLike, n: int) -> Array:
