@@ -118,7 +118,9 @@ class Problem:
             return core.MaskedDesign(self.X.X, self.X.cells.packed)
         if scipy.sparse.issparse(self.X):
             X = self.X.tocsc()
-            X.sum_duplicates()
+            if not X.has_canonical_format:
+                X = X.copy()  # the caller's stays as it is
+                X.sum_duplicates()
             return core.SparseDesign(
                 X.data.astype(np.float64, copy=False),
                 X.indices.astype(np.int64, copy=False),
