@@ -2,7 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "cvxnn/enumerate.hpp"
-#include "cvxnn/group_lasso.hpp"
+#include "cvxnn/cone_program.hpp"
 #include "cvxnn/sample.hpp"
 
 namespace {
@@ -20,7 +20,7 @@ void solve(benchmark::State& state, const Matrix& X, const Cells& cells) {
   program.beta =
       0.01 * cvxnn::price_blocks(program, loss.gradient(Vector::Zero(n)), {}).max_support;
   cvxnn::Solution solution;
-  for (auto _ : state) solution = cvxnn::solve_group_lasso(program, loss, {}, {});
+  for (auto _ : state) solution = cvxnn::solve_cone_program(program, loss, {}, {});
   if (solution.status != cvxnn::Status::converged) state.SkipWithError("not converged");
   state.counters["cells"] = static_cast<double>(cells.size());
   state.counters["active"] = static_cast<double>(solution.blocks.size());

@@ -1,100 +1,43 @@
 #include "cvxnn/loss.hpp"
 
-#include <cmath>
-#include <limits>
 #include <stdexcept>
 
+#include "losses/losses.hpp"
+
 namespace cvxnn {
-namespace {
 
-double entropy_term(double p) { return p > 0.0 ? p * std::log(p) : 0.0; }
-
-// log(1 + exp(-m)) without overflow.
-double log1p_exp_neg(double margin) {
-  return margin > 0.0 ? std::log1p(std::exp(-margin)) : -margin + std::log1p(std::exp(margin));
+std::function<Vector(const Vector&)> Loss::hessian(const Vector& f) const {
+  return
+      [h = curvature(f)](const Vector& direction) -> Vector { return h.cwiseProduct(direction); };
 }
 
-double sigmoid(double t) {
-  if (t >= 0.0) return 1.0 / (1.0 + std::exp(-t));
-  const double e = std::exp(t);
-  return e / (1.0 + e);
-}
+Vector Loss::majorant(const Vector&) const { return max_curvature() * weights_; }
 
-}  // namespace
-
-double SquaredLoss::value(const Vector& f) const {
-  return 0.5 * (weights_.array() * (f - y_).array().square()).sum();
-}
-
-Vector SquaredLoss::gradient(const Vector& f) const { return weights_.cwiseProduct(f - y_); }
-
-Vector SquaredLoss::curvature(const Vector&) const { return weights_; }
-
-double SquaredLoss::dual_value(const Vector& v) const {
-  return -0.5 * (v.array().square() / weights_.array()).sum() - v.dot(y_);
-}
-
-double SquaredLoss::best_scale(const Vector& v, double limit) const {
-  const double curvature = (v.array().square() / weights_.array()).sum();
-  if (!(curvature > 0.0)) return 0.0;
-  return std::min(limit, std::max(0.0, -v.dot(y_) / curvature));
-}
-
-double LogisticLoss::value(const Vector& f) const {
-  double sum = 0.0;
-  for (Index k = 0; k < f.size(); ++k) sum += weights_(k) * log1p_exp_neg(y_(k) * f(k));
-  return sum;
-}
-
-Vector LogisticLoss::gradient(const Vector& f) const {
-  Vector v(f.size());
-  for (Index k = 0; k < f.size(); ++k) v(k) = -weights_(k) * y_(k) * sigmoid(-y_(k) * f(k));
-  return v;
-}
-
-Vector LogisticLoss::curvature(const Vector& f) const {
-  Vector h(f.size());
-  for (Index k = 0; k < f.size(); ++k) h(k) = weights_(k) * sigmoid(f(k)) * sigmoid(-f(k));
-  return h;
-}
-
-// v_k = -w_k y_k p_k with p in [0, 1]; -L* is the weighted entropy of p.
-double LogisticLoss::dual_value(const Vector& v) const {
-  double sum = 0.0;
-  for (Index k = 0; k < v.size(); ++k) {
-    const double p = -v(k) * y_(k) / weights_(k);
-    if (p < 0.0 || p > 1.0) return -std::numeric_limits<double>::infinity();
-    sum -= weights_(k) * (entropy_term(p) + entropy_term(1.0 - p));
-  }
-  return sum;
-}
-
-double LogisticLoss::best_scale(const Vector& v, double limit) const {
-  Vector p = -(v.array() * y_.array() / weights_.array()).matrix();
-  const double largest = p.maxCoeff();
-  if (!(largest > 0.0)) return 0.0;
-  // the entropy is concave in s: bisect on the sign of its derivative
-  const auto slope = [&](double s) {
-    double sum = 0.0;
-    for (Index k = 0; k < p.size(); ++k) {
-      if (p(k) > 0.0) sum += weights_(k) * p(k) * std::log((1.0 - s * p(k)) / (s * p(k)));
-    }
-    return sum;
-  };
-  double high = std::min(limit, (1.0 - 1e-15) / largest);
-  if (slope(high) >= 0.0) return high;
+// The dual value is concave in s: thirds of an interval that shrinks around the maximum.
+double Loss::best_scale(const Vector& v, double limit) const {
   double low = 0.0;
-  for (int i = 0; i < 60; ++i) {
-    const double middle = 0.5 * (low + high);
-    (slope(middle) >= 0.0 ? low : high) = middle;
+  double high = limit;
+  for (int i = 0; i < 80; ++i) {
+    const double left = low + (high - low) / 3.0;
+    const double right = high - (high - low) / 3.0;
+    const bool rising = dual_value(left * v) < dual_value(right * v);
+    (rising ? low : high) = rising ? left : right;
   }
-  return low;
+  return dual_value(limit * v) >= dual_value(low * v) ? limit : low;
 }
 
-std::unique_ptr<Loss> make_loss(const std::string& name, Vector y, Vector weights) {
-  if (name == "squared") return std::make_unique<SquaredLoss>(std::move(y), std::move(weights));
-  if (name == "logistic") return std::make_unique<LogisticLoss>(std::move(y), std::move(weights));
-  throw std::invalid_argument("loss must be 'squared' or 'logistic', got '" + name + "'");
+std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const Vector& weights,
+                                double delta) {
+  if (name == "squared") return std::make_unique<SquaredLoss>(y, weights);
+  if (name == "logistic") return std::make_unique<LogisticLoss>(y, weights);
+  if (name == "multinomial") return make_multinomial(y, weights);
+  if (name == "poisson") return make_poisson(y, weights);
+  if (name == "huber") return make_huber(y, weights, delta);
+  if (name == "squared_hinge") return make_squared_hinge(y, weights);
+  throw std::invalid_argument(
+      "loss must be 'squared', 'logistic', 'multinomial', 'poisson', 'huber' or 'squared_hinge', "
+      "got '" +
+      name + "'");
 }
 
 }  // namespace cvxnn

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <vector>
 
-#include "cvxnn/group_lasso.hpp"
+#include "cvxnn/cone_program.hpp"
 
 namespace cvxnn {
 

@@ -9,6 +9,7 @@
 
 #include "cvxnn/cells.hpp"
 #include "cvxnn/parallel.hpp"
+#include "cvxnn/status.hpp"
 
 namespace cvxnn::python {
 
@@ -32,6 +33,20 @@ inline py::array_t<Word> from_cells(const Cells& cells) {
   py::array_t<Word> packed({cells.size(), cells.n_words()});
   std::copy(cells.bits.begin(), cells.bits.end(), packed.mutable_data());
   return packed;
+}
+
+inline const char* name_of(Status status) {
+  switch (status) {
+    case Status::converged:
+      return "converged";
+    case Status::time_limit:
+      return "time_limit";
+    case Status::iteration_limit:
+      return "iteration_limit";
+    case Status::stalled:
+      return "stalled";
+  }
+  return "unknown";
 }
 
 // Threads, and a poll that lets Python see its signals. To be used with the GIL released.

@@ -20,7 +20,7 @@ __all__: list[str] = [
     "locate_cells",
     "max_support",
     "project_onto_cell",
-    "solve_group_lasso",
+    "solve_cone_program",
     "sort_cells",
     "uniform_cells",
 ]
@@ -147,7 +147,7 @@ def project_onto_cell(
     (projection of z onto the closure of the first cell, rows that hold with equality, done).
     """
 
-def solve_group_lasso(
+def solve_cone_program(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     packed: numpy.typing.NDArray[numpy.uint64],
     y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cvxnn/enumerate.hpp"
-#include "cvxnn/group_lasso.hpp"
+#include "cvxnn/cone_program.hpp"
 #include "cvxnn/sample.hpp"
 #include "data.hpp"
 
@@ -53,7 +53,7 @@ struct Problem {
   Solution solve(double tol, int n_threads = 1) const {
     SolverOptions options;
     options.tol = tol;
-    return solve_group_lasso(program, *loss, options, {n_threads, {}});
+    return solve_cone_program(program, *loss, options, {n_threads, {}});
   }
 };
 

@@ -24,11 +24,11 @@ def packed(X):
 
 
 def solve(X, packed, y, *, loss="squared", beta=0.1, cones=True, tol=1e-8, **options):
-    """Call solve_group_lasso with every argument filled in."""
+    """Call solve_cone_program with every argument filled in."""
     arguments = {"max_rounds": 1000, "max_seconds": np.inf, "n_threads": 1, "on_round": None}
     arguments |= options
     weight = np.ones(len(y))
-    return core.solve_group_lasso(X, packed, y, weight, loss, beta, cones, tol, **arguments)
+    return core.solve_cone_program(X, packed, y, weight, loss, beta, cones, tol, **arguments)
 
 
 def signs_of(packed, X):
@@ -161,7 +161,7 @@ def test_max_support_without_cones(X, packed):
 
 @pytest.mark.parametrize("cones", [True, False])
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
-def test_solve_group_lasso_matches_reference(loss, cones):
+def test_solve_cone_program_matches_reference(loss, cones):
     X, y = gaussian_problem(8, 2, seed=3, loss=loss)
     X, patterns = fortran(X), generic_cells(X)
     rounds = []
@@ -183,7 +183,7 @@ def test_solve_group_lasso_matches_reference(loss, cones):
         assert (signs * (raw["weights"] @ X.T) > -1e-9).all()
 
 
-def test_solve_group_lasso_stops_after_the_rounds_given(X, packed):
+def test_solve_cone_program_stops_after_the_rounds_given(X, packed):
     raw = solve(X, packed, np.arange(9.0), beta=1e-3, tol=1e-14, max_rounds=1)
     assert raw["status"] == "iteration_limit"
     assert raw["lower_bound"] < raw["objective"]

@@ -31,7 +31,7 @@ def test_includes_names_the_folder_of_the_headers():
     process = run_main("--includes")
     assert process.returncode == 0, process.stderr
     folder = Path(process.stdout.strip().removeprefix("-I"))
-    assert (folder / "cvxnn" / "group_lasso.hpp").is_file()
+    assert (folder / "cvxnn" / "cone_program.hpp").is_file()
     assert (folder / "cvxnn" / "version.hpp").is_file()
 
 

@@ -1,7 +1,9 @@
 // Convex losses L(f) = sum_k w_k l(f_k, y_k) of the predictions f, with what a certificate needs of
-// their conjugates. A new loss is one subclass.
+// their conjugates. Several targets stand one below the other: f has n_samples * n_targets entries.
+// A new loss is one subclass in a file of its own in src/losses, and a line in `make_loss`.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,26 +13,41 @@ namespace cvxnn {
 
 class Loss {
  public:
-  Loss(Vector y, Vector weights) : y_(std::move(y)), weights_(std::move(weights)) {}
+  // One column of y per target, one weight per sample.
+  Loss(const Matrix& y, const Vector& weights)
+      : y_(y.reshaped()), weights_(weights.replicate(y.cols(), 1)), n_targets_(y.cols()) {}
   virtual ~Loss() = default;
 
   Index size() const { return y_.size(); }
+  Index n_targets() const { return n_targets_; }
+  Index n_samples() const { return size() / n_targets_; }
   const Vector& weights() const { return weights_; }
 
   virtual double value(const Vector& f) const = 0;
   virtual Vector gradient(const Vector& f) const = 0;
   // Diagonal of the Hessian.
   virtual Vector curvature(const Vector& f) const = 0;
+  // The Hessian at f as a map from directions.
+  virtual std::function<Vector(const Vector&)> hessian(const Vector& f) const;
+  // Diagonal h for which L(f) + gradient . e + e' diag(h) e / 2 is a model with its minimum not too
+  // far: above L(f + e) everywhere if `bounded_curvature`.
+  virtual Vector majorant(const Vector& f) const;
+  bool bounded_curvature() const { return max_curvature() < 1e300; }
+  // L is its own second-order expansion.
+  virtual bool quadratic() const { return false; }
   // sup of l'' over the real line.
   virtual double max_curvature() const = 0;
+  // inf of L over all predictions.
+  virtual double infimum() const { return 0.0; }
   // The dual objective -L*(v), -infinity outside the domain of the conjugate.
   virtual double dual_value(const Vector& v) const = 0;
   // The s in [0, limit] that maximises dual_value(s v) (theory: certificates by scaling).
-  virtual double best_scale(const Vector& v, double limit) const = 0;
+  virtual double best_scale(const Vector& v, double limit) const;
 
  protected:
   Vector y_;
   Vector weights_;
+  Index n_targets_;
 };
 
 // l = (f - y)^2 / 2.
@@ -40,6 +57,7 @@ class SquaredLoss final : public Loss {
   double value(const Vector& f) const override;
   Vector gradient(const Vector& f) const override;
   Vector curvature(const Vector& f) const override;
+  bool quadratic() const override { return true; }
   double max_curvature() const override { return 1.0; }
   double dual_value(const Vector& v) const override;
   double best_scale(const Vector& v, double limit) const override;
@@ -52,12 +70,16 @@ class LogisticLoss final : public Loss {
   double value(const Vector& f) const override;
   Vector gradient(const Vector& f) const override;
   Vector curvature(const Vector& f) const override;
+  Vector majorant(const Vector& f) const override;
   double max_curvature() const override { return 0.25; }
   double dual_value(const Vector& v) const override;
   double best_scale(const Vector& v, double limit) const override;
 };
 
-// "squared" or "logistic"; throws std::invalid_argument otherwise.
-std::unique_ptr<Loss> make_loss(const std::string& name, Vector y, Vector weights);
+// By name: "squared", "logistic", "multinomial" (y one-hot), "poisson" (exp(f) - y f), "huber"
+// (f - y beyond `delta` counts linearly), "squared_hinge" (max(0, 1 - y f)^2 / 2, y in {-1, 1}).
+// Throws std::invalid_argument otherwise.
+std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const Vector& weights,
+                                double delta = 1.0);
 
 }  // namespace cvxnn

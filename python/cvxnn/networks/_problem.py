@@ -153,7 +153,7 @@ def solve_program(
     design, a = problem.scaled_design()
     b = _exponent(problem.y) if loss_named(problem.loss).quadratic else 0
     beta = float(np.clip(np.ldexp(problem.beta, -a - b), 1e-300, 1e300))
-    raw = core.solve_group_lasso(
+    raw = core.solve_cone_program(
         design,
         packed,
         np.ldexp(problem.y, -b),

@@ -1,5 +1,5 @@
-// The group lasso over cells: certificates, feasibility, optimality, limits.
-#include "cvxnn/group_lasso.hpp"
+// The program over cells: certificates, feasibility, optimality, limits.
+#include "cvxnn/cone_program.hpp"
 
 #include <doctest/doctest.h>
 
@@ -60,7 +60,7 @@ void check_no_better_neighbour(const Problem& p, const Solution& solution) {
   }
 }
 
-TEST_CASE("group_lasso: certified solutions of small programs") {
+TEST_CASE("cone_program: certified solutions of small programs") {
   for_each_kind([](const std::string& loss, bool cones) {
     for (const auto& [n, d] :
          std::vector<std::pair<Index, Index>>{{6, 1}, {10, 2}, {9, 3}, {6, 8}}) {
@@ -80,7 +80,7 @@ TEST_CASE("group_lasso: certified solutions of small programs") {
   });
 }
 
-TEST_CASE("group_lasso: closed form for orthonormal rows") {
+TEST_CASE("cone_program: closed form for orthonormal rows") {
   const Vector y{{1.5, -0.3, 0.8, -2.0}};
   const Matrix X = Matrix::Identity(4, 4);
   for (const double beta : {0.1, 1.0, 1.8, 3.0}) {
@@ -96,7 +96,7 @@ TEST_CASE("group_lasso: closed form for orthonormal rows") {
   }
 }
 
-TEST_CASE("group_lasso: cones only raise the optimum") {
+TEST_CASE("cone_program: cones only raise the optimum") {
   for (const std::string loss : {"squared", "logistic"}) {
     Problem p = exact_problem(loss, true, 8, 3, 5);
     p.program.beta = 0.05 * p.beta_max();
@@ -106,7 +106,7 @@ TEST_CASE("group_lasso: cones only raise the optimum") {
   }
 }
 
-TEST_CASE("group_lasso: zero at and above the largest useful strength") {
+TEST_CASE("cone_program: zero at and above the largest useful strength") {
   for_each_kind([](const std::string& loss, bool cones) {
     for (const double ratio : {1.0, 1.5}) {
       Problem p = exact_problem(loss, cones, 9, 3, 2);
@@ -119,7 +119,7 @@ TEST_CASE("group_lasso: zero at and above the largest useful strength") {
   });
 }
 
-TEST_CASE("group_lasso: a tolerance of zero ends at the rounding of the bound") {
+TEST_CASE("cone_program: a tolerance of zero ends at the rounding of the bound") {
   for_each_kind([](const std::string& loss, bool cones) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
       Problem p = exact_problem(loss, cones, 6, 2, seed);
@@ -131,7 +131,7 @@ TEST_CASE("group_lasso: a tolerance of zero ends at the rounding of the bound") 
   });
 }
 
-TEST_CASE("group_lasso: weak regularisation converges") {
+TEST_CASE("cone_program: weak regularisation converges") {
   for_each_kind([](const std::string& loss, bool cones) {
     Problem p = sampled_problem(loss, cones, 30, 4, 60);
     p.program.beta = 1e-4 * p.beta_max();
@@ -141,7 +141,7 @@ TEST_CASE("group_lasso: weak regularisation converges") {
   });
 }
 
-TEST_CASE("group_lasso: the number of threads does not change a bit") {
+TEST_CASE("cone_program: the number of threads does not change a bit") {
   for_each_kind([](const std::string& loss, bool cones) {
     Problem p = sampled_problem(loss, cones, 400, 4, 60);  // long enough to wake a second thread
     p.program.beta = 0.1 * p.beta_max();
@@ -158,14 +158,14 @@ TEST_CASE("group_lasso: the number of threads does not change a bit") {
   });
 }
 
-TEST_CASE("group_lasso: limits end a run with a valid bound") {
+TEST_CASE("cone_program: limits end a run with a valid bound") {
   Problem p = sampled_problem("squared", true, 40, 4, 100);
   p.program.beta = 0.01 * p.beta_max();
   const double optimum = p.solve(1e-10).objective;
 
   SolverOptions options;
   options.max_seconds = 0.0;
-  Solution stopped = solve_group_lasso(p.program, *p.loss, options, {});
+  Solution stopped = solve_cone_program(p.program, *p.loss, options, {});
   CHECK(stopped.status == Status::time_limit);
   CHECK(stopped.lower_bound <= optimum);
   check_certificate(p, stopped);
@@ -178,14 +178,14 @@ TEST_CASE("group_lasso: limits end a run with a valid bound") {
     CHECK(progress.lower_bound <= optimum * (1.0 + 1e-9));
     CHECK(progress.objective >= optimum * (1.0 - 1e-9));
   };
-  stopped = solve_group_lasso(p.program, *p.loss, options, {});
+  stopped = solve_cone_program(p.program, *p.loss, options, {});
   CHECK(stopped.status == Status::iteration_limit);
   CHECK(stopped.history.size() == 2);
   CHECK(rounds == 2);
   check_certificate(p, stopped);
 }
 
-TEST_CASE("group_lasso: a run that is cut short returns its best point") {
+TEST_CASE("cone_program: a run that is cut short returns its best point") {
   Matrix X = test::gaussian(33, 3, 16);
   X.col(0).setOnes();
   X.col(1) *= 10.0;
@@ -196,7 +196,7 @@ TEST_CASE("group_lasso: a run that is cut short returns its best point") {
   p.program.beta = 1e-4 * p.beta_max();
   SolverOptions options;
   for (options.max_rounds = 0; options.max_rounds < 6; ++options.max_rounds) {
-    const Solution solution = solve_group_lasso(p.program, *p.loss, options, {});
+    const Solution solution = solve_cone_program(p.program, *p.loss, options, {});
     check_certificate(p, solution);
     double best = solution.objective;
     for (const Progress& progress : solution.history) best = std::min(best, progress.objective);
@@ -204,12 +204,12 @@ TEST_CASE("group_lasso: a run that is cut short returns its best point") {
   }
 }
 
-TEST_CASE("group_lasso: interrupted by the poll") {
+TEST_CASE("cone_program: interrupted by the poll") {
   Problem p = sampled_problem("squared", true, 200, 10, 8000);
   p.program.beta = 1e-3 * p.beta_max();
   for (const int n_threads : {1, 2}) {
     const Execution stopped{n_threads, [] { return true; }};
-    CHECK_THROWS_AS(solve_group_lasso(p.program, *p.loss, {}, stopped), Interrupted);
+    CHECK_THROWS_AS(solve_cone_program(p.program, *p.loss, {}, stopped), Interrupted);
   }
 }
 

@@ -1,4 +1,4 @@
-// The group lasso over masked blocks, with or without cone constraints, to a certified gap.
+// The convex program of a network over given cells, with or without cones, to a certified gap.
 #pragma once
 
 #include <functional>
@@ -6,11 +6,9 @@
 #include <vector>
 
 #include "cvxnn/pricing.hpp"
+#include "cvxnn/status.hpp"
 
 namespace cvxnn {
-
-// How a run ended. Anything but `converged` means the gap asked for was not reached.
-enum class Status { converged, time_limit, iteration_limit, stalled };
 
 struct Progress {
   int round = 0;
@@ -46,7 +44,7 @@ struct Solution {
 // Working set and block coordinate descent: price all blocks, keep the active ones and those most
 // violated, find their support by a few sweeps of block updates, finish with second-order steps,
 // repeat until the bound from pricing all blocks meets the objective.
-Solution solve_group_lasso(const Program& program, const Loss& loss, const SolverOptions& options,
-                           const Execution& execution);
+Solution solve_cone_program(const Program& program, const Loss& loss, const SolverOptions& options,
+                            const Execution& execution);
 
 }  // namespace cvxnn

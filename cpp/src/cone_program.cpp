@@ -1,4 +1,4 @@
-#include "cvxnn/group_lasso.hpp"
+#include "cvxnn/cone_program.hpp"
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
@@ -123,8 +123,8 @@ void improve(const Program& program, const Loss& loss, double gap, WorkingSet& s
 
 }  // namespace
 
-Solution solve_group_lasso(const Program& program, const Loss& loss, const SolverOptions& options,
-                           const Execution& execution) {
+Solution solve_cone_program(const Program& program, const Loss& loss, const SolverOptions& options,
+                            const Execution& execution) {
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
   WorkingSet set;
   set.predictions = Vector::Zero(loss.size());

@@ -1,0 +1,73 @@
+#include <limits>
+
+#include "losses/losses.hpp"
+
+namespace cvxnn {
+namespace {
+
+// l = log sum_k exp(f_k) - f . y, y one-hot over the classes.
+class MultinomialLoss final : public Loss {
+ public:
+  using Loss::Loss;
+
+  double value(const Vector& f) const override {
+    const auto F = f.reshaped(n_samples(), n_targets_);
+    const Vector largest = F.rowwise().maxCoeff();
+    const Vector sums = (F.colwise() - largest).array().exp().rowwise().sum();
+    const Vector fitted = F.cwiseProduct(targets()).rowwise().sum();
+    return sample_weights().dot((sums.array().log() + largest.array() - fitted.array()).matrix());
+  }
+  Vector gradient(const Vector& f) const override {
+    return weights_.cwiseProduct(probabilities(f) - y_);
+  }
+  Vector curvature(const Vector& f) const override {
+    const auto p = probabilities(f);
+    return weights_.array() * p.array() * (1.0 - p.array());
+  }
+  std::function<Vector(const Vector&)> hessian(const Vector& f) const override {
+    return [this, p = probabilities(f)](const Vector& direction) -> Vector {
+      const Vector moved = p.cwiseProduct(direction);
+      const Vector means = moved.reshaped(n_samples(), n_targets_).rowwise().sum();
+      return weights_.cwiseProduct(moved - p.cwiseProduct(means.replicate(n_targets_, 1)));
+    };
+  }
+  double max_curvature() const override { return 0.5; }  // of the whole K x K block
+
+  // v = w (p - y) with p in the simplex; -L* is the weighted entropy of p.
+  double dual_value(const Vector& v) const override {
+    constexpr double kRounding = 1e-14;  // of p - y
+    double sum = 0.0;
+    for (Index k = 0; k < v.size(); ++k) {
+      const double p = v(k) / weights_(k) + y_(k);
+      if (p < -kRounding) return -std::numeric_limits<double>::infinity();
+      sum -= weights_(k) * entropy_term(p);
+    }
+    const Matrix V = v.reshaped(n_samples(), n_targets_);
+    const Vector excess = V.rowwise().sum().cwiseAbs();
+    const double slack = kRounding * static_cast<double>(n_targets_);
+    if ((excess.array() > slack * sample_weights().array()).any()) {
+      return -std::numeric_limits<double>::infinity();
+    }
+    return sum;
+  }
+
+ private:
+  Eigen::Map<const Matrix> targets() const { return {y_.data(), n_samples(), n_targets_}; }
+  Eigen::Map<const Vector> sample_weights() const { return {weights_.data(), n_samples()}; }
+
+  Vector probabilities(const Vector& f) const {
+    const auto F = f.reshaped(n_samples(), n_targets_);
+    const Vector largest = F.rowwise().maxCoeff();
+    Matrix p = (F.colwise() - largest).array().exp();
+    p.array().colwise() /= p.rowwise().sum().array().eval();
+    return p.reshaped();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Loss> make_multinomial(const Matrix& y, const Vector& weights) {
+  return std::make_unique<MultinomialLoss>(y, weights);
+}
+
+}  // namespace cvxnn

@@ -1,0 +1,98 @@
+// The convex program of a network over given cells, and its pricing.
+#include <optional>
+
+#include "convert.hpp"
+#include "cvxnn/cone_program.hpp"
+
+namespace cvxnn::python {
+namespace {
+
+// Owns what a Program points to.
+struct Problem {
+  Matrix X;
+  Cells cells;
+  Program program;
+
+  Problem(const MatrixView& X_view, const PackedView& packed, double beta, bool cones)
+      : X(X_view), cells(to_cells(packed, X_view.rows())) {
+    program.design = {&X, &cells};
+    program.beta = beta;
+    program.cones = cones;
+    if (cones) program.cone_rows = unit_rows(X);
+  }
+  Problem(const Problem&) = delete;
+};
+
+py::dict to_dict(const Progress& progress) {
+  using namespace py::literals;
+  return py::dict("round"_a = progress.round, "seconds"_a = progress.seconds,
+                  "objective"_a = progress.objective, "lower_bound"_a = progress.lower_bound,
+                  "n_neurons"_a = progress.n_active);
+}
+
+py::dict to_dict(const Problem& problem, const Solution& solution) {
+  using namespace py::literals;
+  const Index m = static_cast<Index>(solution.blocks.size());
+  Matrix weights(m, problem.X.cols());
+  Vector signs(m);
+  std::vector<Index> cells;
+  for (Index j = 0; j < m; ++j) {
+    const Block& block = solution.blocks[j];
+    weights.row(j) = block.u.transpose();
+    signs(j) = problem.program.sign_of(block.id);
+    cells.push_back(problem.program.cell_of(block.id));
+  }
+  py::list history;
+  for (const Progress& progress : solution.history) history.append(to_dict(progress));
+  return py::dict("status"_a = name_of(solution.status), "weights"_a = weights, "signs"_a = signs,
+                  "cells"_a = cells, "objective"_a = solution.objective,
+                  "lower_bound"_a = solution.lower_bound, "dual"_a = solution.dual,
+                  "history"_a = history);
+}
+
+}  // namespace
+
+void bind_cone_program(py::module_& m) {
+  m.def(
+      "solve_cone_program",
+      [](const MatrixView& X, const PackedView& packed, const VectorView& y,
+         const VectorView& sample_weight, const std::string& loss_name, double beta, bool cones,
+         double tol, int max_rounds, double max_seconds, int n_threads,
+         const std::optional<std::function<void(py::dict)>>& on_round) {
+        const Problem problem(X, packed, beta, cones);
+        const auto loss = make_loss(loss_name, y, sample_weight);
+        SolverOptions options;
+        options.tol = tol;
+        options.max_rounds = max_rounds;
+        options.max_seconds = max_seconds;
+        if (on_round) {
+          options.on_round = [&](const Progress& progress) {
+            const py::gil_scoped_acquire gil;
+            (*on_round)(to_dict(progress));
+          };
+        }
+        const Solution solution = without_gil([&] {
+          return solve_cone_program(problem.program, *loss, options, execution(n_threads));
+        });
+        return to_dict(problem, solution);
+      },
+      py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("y").noconvert(),
+      py::arg("sample_weight").noconvert(), py::arg("loss"), py::arg("beta"), py::arg("cones"),
+      py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
+      py::arg("on_round") = py::none(),
+      "Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.");
+  m.def(
+      "max_support",
+      [](const MatrixView& X, const PackedView& packed, const VectorView& v, double threshold,
+         bool cones, int n_threads) {
+        const Problem problem(X, packed, threshold, cones);
+        return without_gil(
+            [&] { return price_blocks(problem.program, v, execution(n_threads)).max_support; });
+      },
+      py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("v").noconvert(),
+      py::arg("threshold"), py::arg("cones"), py::arg("n_threads"),
+      "Upper bound on max |v . (X u)_+| over ||u|| <= 1 in the given cells, or threshold if that "
+      "is larger.");
+}
+
+}  // namespace cvxnn::python
