@@ -150,6 +150,14 @@ def null_objective(case):
     return objective(case, zeros, best_intercept(case, zeros))
 
 
+def gap_scale(case):
+    """Return what gaps are relative to: how far W = 0 is above the infimum of the loss."""
+    infimum = 0.0
+    if case.loss == "poisson":
+        infimum = float(case.weights @ (case.y - xlogy(case.y, case.y)).sum(axis=1))
+    return null_objective(case) - infimum
+
+
 def group_excesses(case, v):
     """Return the norm of each group of -X'v after the l1 part has taken its share."""
     z = -case.X.T @ v
@@ -183,7 +191,7 @@ def relative_gap(case, W, b):
         v = v - case.weights[:, None] * v.sum(axis=0)  # what the last digits of b leave
     if case.l2 == 0.0:
         v = v * _feasible_scale(case, v)
-    return (objective(case, W, b) - dual_objective(case, v)) / null_objective(case)
+    return (objective(case, W, b) - dual_objective(case, v)) / gap_scale(case)
 
 
 def _feasible_scale(case, v):

@@ -6,6 +6,7 @@ from group_lasso_reference import (
     LOSSES,
     Case,
     dual_objective,
+    gap_scale,
     null_objective,
     objective,
     reference_solution,
@@ -83,16 +84,14 @@ def test_many_targets(loss, penalty):
 def test_dual_vector_proves_the_gap(loss, penalty):
     case = make_case(loss, penalty)
     problem = Problem.from_arrays(case.X, case.y, **case.options())
-    [solution] = solve_path(problem, np.array([case.alpha]), Options(1e-7, 10_000, None, 1))
+    [solution] = solve_path(problem, np.array([case.alpha]), Options(1e-7, 1000, None, 1))
     assert solution.status == "converged"
     W = solution.coefficients(9).T
     found = objective(case, W, solution.intercept)
     assert solution.objective == pytest.approx(found, rel=1e-12)
     proved = dual_objective(case, solution.dual)
     assert found - proved == pytest.approx(solution.dual_gap, abs=1e-12)
-    assert solution.relative_gap == pytest.approx(
-        solution.dual_gap / null_objective(case), abs=1e-12
-    )
+    assert solution.relative_gap == pytest.approx(solution.dual_gap / gap_scale(case), abs=1e-12)
     assert solution.relative_gap <= 1e-7
 
 
@@ -109,7 +108,7 @@ def test_alpha_max(loss, penalty):
         case.alpha = factor * largest
         W, b, gap = solve(case)
         assert not W.any()
-        assert gap <= 1e-11 * null_objective(case)
+        assert gap <= 1e-11 * gap_scale(case)
         assert objective(case, W, b) == pytest.approx(null_objective(case), rel=1e-12)
     case.alpha = 0.999 * largest
     assert solve(case, tol=1e-12)[0].any()
@@ -128,7 +127,7 @@ def test_path(loss):
     for i, alpha in enumerate(alphas):
         case.alpha = alpha
         W, b = coefs[:, :, i].T, intercepts[:, i]
-        assert gaps[i] <= 1e-6 * null_objective(case)
+        assert gaps[i] <= 1e-6 * gap_scale(case)
         expected = objective(case, *reference_solution(case))
         assert objective(case, W, b) - gaps[i] <= expected * (1.0 + 1e-9)
 
@@ -202,7 +201,7 @@ def test_unusual_designs(change, fit_intercept):
     case.fit_intercept = fit_intercept
     case = with_alpha(case, 0.2)
     W, b, gap = solve(case)
-    assert gap <= 1e-11 * null_objective(case)
+    assert gap <= 1e-11 * gap_scale(case)
     assert relative_gap(case, W, b) <= 1e-8
     dead = ~case.X.any(axis=0)
     assert not W[dead].any()
@@ -216,7 +215,7 @@ def test_more_columns_than_samples(loss):
     groups = [*case.groups, *np.arange(9, 100).reshape(13, 7).tolist()]
     case = with_alpha(Case(X, case.y, groups, loss=loss), 0.05)
     W, b, gap = solve(case, tol=1e-9)
-    assert gap <= 1e-9 * null_objective(case)
+    assert gap <= 1e-9 * gap_scale(case)
     assert relative_gap(case, W, b) <= 1e-6
 
 
@@ -266,7 +265,7 @@ def test_alpha_zero_with_a_ridge_is_ridge_regression():
     X, y = case.X - case.X.mean(axis=0), case.y - case.y.mean(axis=0)
     expected = np.linalg.solve(X.T @ X / 24 + 0.3 * np.eye(9), X.T @ y / 24)
     assert W == pytest.approx(expected, abs=1e-6)
-    assert gap <= 1e-11 * null_objective(case)
+    assert gap <= 1e-11 * gap_scale(case)
     assert b == pytest.approx(case.y.mean(axis=0) - case.X.mean(axis=0) @ expected, abs=1e-6)
 
 
@@ -292,12 +291,12 @@ def test_separable_data_with_little_regularisation(loss):
         y = np.column_stack([y < 0.0, y > 0.0]).astype(float)
     case = Case(X, y, [[0]], loss=loss, alpha=1e-9)
     problem = Problem.from_arrays(case.X, case.y, **case.options())
-    [solution] = solve_path(problem, np.array([case.alpha]), Options(1e-6, 10_000, None, 1))
+    [solution] = solve_path(problem, np.array([case.alpha]), Options(1e-6, 1000, None, 1))
     W, b = solution.coefficients(1).T, solution.intercept
     assert np.isfinite(W).all()
     assert (solution.relative_gap <= 1e-6) == (solution.status == "converged")
     assert solution.objective == pytest.approx(objective(case, W, b), rel=1e-9)
-    assert solution.objective < 0.1 * null_objective(case)
+    assert solution.objective < 0.1 * gap_scale(case)
 
 
 def test_not_converged_is_reported():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse
-from group_lasso_reference import Case, null_objective, objective, relative_gap, small_case
+from group_lasso_reference import Case, gap_scale, objective, relative_gap, small_case
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import GridSearchCV
@@ -124,9 +124,9 @@ def test_memory_maps_and_arrays_are_not_copied(tmp_path, dtype, order):
     seen = []
 
     class Recorded(GroupLasso):
-        def _solved(self, data):
+        def _solved(self, data, *rest):
             seen.append(data.X)
-            return super()._solved(data)
+            return super()._solved(data, *rest)
 
     for array in (mapped, stored):
         Recorded(0.1, groups=4).fit(array, y)
@@ -210,12 +210,12 @@ def test_masked_design_with_duplicate_and_empty_patterns(loss):
     case = Case(dense(design), y[:, None], groups, loss=loss)
     case.alpha = 0.1 * alpha_max(design, y, loss=loss)
     problem = Problem.from_arrays(design, y, loss=loss)
-    [solution] = solve_path(problem, np.array([case.alpha]), Options(1e-10, 10_000, None, 1))
+    [solution] = solve_path(problem, np.array([case.alpha]), Options(1e-10, 1000, None, 1))
     assert solution.status == "converged"
     W = solution.coefficients(48).T
     assert solution.objective == pytest.approx(objective(case, W, solution.intercept), rel=1e-12)
     assert relative_gap(case, W, solution.intercept) <= 1e-6
-    assert solution.dual_gap <= 1e-10 * null_objective(case)
+    assert solution.dual_gap <= 1e-10 * gap_scale(case)
     assert not W[42:45].any()  # the group of the empty pattern
 
 

@@ -12,13 +12,20 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from cvxnn._checks import nonnegative_number
 from cvxnn._threads import thread_count
+from cvxnn.group_lasso._callbacks import (
+    CallbackSupportMixin,
+    FitTasks,
+    fit_tasks,
+    with_callbacks,
+)
 from cvxnn.group_lasso._masked import MaskedDesign
 from cvxnn.group_lasso._path import DESIGN_CHECKS, warn_unless_converged
 from cvxnn.group_lasso._problem import Options, Problem, Solution, linear_outputs, solve_path
 
-__all__ = ["GroupLassoEstimator", "TrainingData"]
+__all__ = ["Folds", "GroupLassoEstimator", "TrainingData"]
 
 Array = NDArray[np.float64]
+Folds = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +51,13 @@ class TrainingData:
         )
 
 
-class GroupLassoEstimator(BaseEstimator):
+class GroupLassoEstimator(CallbackSupportMixin, BaseEstimator):
     """Base of the linear models with a group penalty."""
 
     delta = 1.0  # overridden where the Huber loss is among the choices
     class_weight: Any = None
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(
         self,
         X: Any,
@@ -81,7 +89,9 @@ class GroupLassoEstimator(BaseEstimator):
             If an argument is not acceptable; the message names it.
         """
         data = self._training_data(X, y, sample_weight, offset)
-        self._keep(self._solved(data), data)
+        folds = self._folds(data)
+        with fit_tasks(self, data, len(folds) + 1 if folds else None) as tasks:
+            self._keep(self._solved(data, folds, tasks), data)
         return self
 
     def _training_data(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> TrainingData:
@@ -134,14 +144,20 @@ class GroupLassoEstimator(BaseEstimator):
     def _options(self) -> Options:
         return Options.checked(self.tol, self.max_iter, self.max_time, thread_count(self.n_jobs))
 
-    def _solved(self, data: TrainingData) -> Solution:
+    def _folds(self, data: TrainingData) -> Folds:
+        """Return the samples to train on and those to hold out, for each part of a search."""
+        return []
+
+    def _solved(self, data: TrainingData, folds: Folds, tasks: FitTasks) -> Solution:
         """Return the solution for `alpha`."""
         alpha = nonnegative_number("alpha", self.alpha)
         options = self._options()
         problem = self._problem(data)
         start = self._start(problem) if self.warm_start else None
-        solutions = solve_path(problem, np.array([alpha]), options, start=start)
-        warn_unless_converged(type(self).__name__, solutions, options.tol, stacklevel=4)
+        solutions = solve_path(
+            problem, np.array([alpha]), options, start=start, on_progress=tasks.on_progress
+        )
+        warn_unless_converged(type(self).__name__, solutions, options.tol, stacklevel=5)
         return solutions[0]
 
     def _start(self, problem: Problem) -> tuple[NDArray[np.int64], Array, Array] | None:

@@ -134,7 +134,7 @@ class GroupLassoClassifier(GroupClassifier):
         Weights of the classes in the mean loss.
     tol : float, default=1e-6
         Duality gap at which to stop, relative to the objective at W = 0 with the best intercept.
-    max_iter : int, default=10_000
+    max_iter : int, default=1000
         Most iterations of the solver.
     max_time : float, optional
         Seconds after which the best point so far is returned, with status "time_limit".
@@ -179,7 +179,7 @@ class GroupLassoClassifier(GroupClassifier):
         positive: bool = False,
         class_weight: Any = None,
         tol: float = 1e-6,
-        max_iter: int = 10_000,
+        max_iter: int = 1000,
         max_time: float | None = None,
         warm_start: bool = False,
         n_jobs: int | None = None,

@@ -13,7 +13,8 @@ from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 
-from cvxnn.group_lasso._base import GroupLassoEstimator, TrainingData
+from cvxnn.group_lasso._base import Folds, GroupLassoEstimator, TrainingData
+from cvxnn.group_lasso._callbacks import FitTasks
 from cvxnn.group_lasso._classifiers import GroupClassifier
 from cvxnn.group_lasso._losses import LOSSES
 from cvxnn.group_lasso._path import alpha_grid, warn_unless_converged
@@ -26,14 +27,16 @@ Array = NDArray[np.float64]
 
 
 class _CrossValidated(GroupLassoEstimator):
-    def _solved(self, data: TrainingData) -> Solution:
+    def _folds(self, data: TrainingData) -> Folds:
+        splitter = check_cv(self.cv, data.y, classifier=is_classifier(self))
+        return list(splitter.split(np.zeros((len(data.y), 1)), data.y))
+
+    def _solved(self, data: TrainingData, folds: Folds, tasks: FitTasks) -> Solution:
         """Choose `alpha_` by the mean score on held-out samples, and solve for it on all."""
         options = self._options()
         deadline = np.inf if options.max_time is None else monotonic() + options.max_time
         problem = self._problem(data)
         self.alphas_ = alpha_grid(problem, self.alphas, self.n_alphas, self.eps, options.n_threads)
-        splitter = check_cv(self.cv, data.y, classifier=is_classifier(self))
-        folds = list(splitter.split(np.zeros((len(data.y), 1)), data.y))
         self.scores_ = np.zeros((len(self.alphas_), len(folds)))
         held_out_weight = np.array([data.weight[test].sum() for _, test in folds])
         solutions = []
@@ -42,15 +45,17 @@ class _CrossValidated(GroupLassoEstimator):
                 fold = self._problem(data.rows(train))
             except ValueError as error:
                 raise ValueError(f"without the samples held out in fold {k}: {error}") from error
-            path = solve_path(fold, self.alphas_, _before(deadline, options))
+            with tasks.part("fold"):
+                path = solve_path(fold, self.alphas_, _before(deadline, options))
             if held_out_weight[k] > 0.0:
                 held_out = data.rows(test)
                 self.scores_[:, k] = [self._held_out_score(point, held_out) for point in path]
             solutions += path
         best = int(np.argmax(self.scores_ @ held_out_weight))
         self.alpha_ = float(self.alphas_[best])
-        final = solve_path(problem, self.alphas_[best : best + 1], _before(deadline, options))
-        warn_unless_converged(type(self).__name__, solutions + final, options.tol, stacklevel=4)
+        with tasks.part("all samples"):
+            final = solve_path(problem, self.alphas_[best : best + 1], _before(deadline, options))
+        warn_unless_converged(type(self).__name__, solutions + final, options.tol, stacklevel=5)
         return final[0]
 
     def _held_out_score(self, solution: Solution, data: TrainingData) -> float:
@@ -141,7 +146,7 @@ class GroupLassoCV(GroupRegressor, _CrossValidated):
         fit_intercept: bool = True,
         positive: bool = False,
         tol: float = 1e-6,
-        max_iter: int = 10_000,
+        max_iter: int = 1000,
         max_time: float | None = None,
         n_jobs: int | None = None,
     ) -> None:
@@ -236,7 +241,7 @@ class GroupLassoClassifierCV(GroupClassifier, _CrossValidated):
         positive: bool = False,
         class_weight: Any = None,
         tol: float = 1e-6,
-        max_iter: int = 10_000,
+        max_iter: int = 1000,
         max_time: float | None = None,
         n_jobs: int | None = None,
     ) -> None:

@@ -42,13 +42,12 @@ def _logistic(f: Array, y: Array, delta: float) -> Array:
 
 
 def _squared_hinge(f: Array, y: Array, delta: float) -> Array:
-    values: Array = 0.5 * np.maximum(0.0, 1.0 - y * f) ** 2
-    return values
+    return 0.5 * np.maximum(0.0, 1.0 - y * f) ** 2
 
 
 def _multinomial(f: Array, y: Array, delta: float) -> Array:
-    total: Array = logsumexp(f, axis=1, keepdims=True)
-    return total - np.sum(y * f, axis=1, keepdims=True)
+    values: Array = logsumexp(f, axis=1, keepdims=True) - np.sum(y * f, axis=1, keepdims=True)
+    return values
 
 
 def _any_number(y: Array, fit_intercept: bool) -> None:

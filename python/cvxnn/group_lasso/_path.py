@@ -97,7 +97,7 @@ def group_lasso_path(
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     tol: float = 1e-6,
-    max_iter: int = 10_000,
+    max_iter: int = 1000,
     max_time: float | None = None,
     n_jobs: int | None = None,
     return_intercepts: bool = False,
@@ -143,9 +143,10 @@ def group_lasso_path(
     offset : array-like of the shape of y, optional
         What is added to the outputs, for example the logarithm of an exposure.
     tol : float, default=1e-6
-        Duality gap at which to stop, relative to the objective at W = 0 with the best intercept.
-    max_iter : int, default=10_000
-        Most iterations for each alpha.
+        Duality gap at which to stop, relative to the objective at W = 0 with the best intercept
+        (for the Poisson loss: to how far that is above the least possible loss).
+    max_iter : int, default=1000
+        Most iterations of the solver for each alpha.
     max_time : float, optional
         Seconds for the whole path.
     n_jobs : int, optional

@@ -115,7 +115,8 @@ class Problem:
     def design(self) -> Any:
         """Return the design in the core, which reads the arrays in place."""
         if isinstance(self.X, MaskedDesign):
-            return core.MaskedDesign(self.X.X, self.X.cells.packed)
+            samples = np.asfortranarray(self.X.X, dtype=np.float64)
+            return core.MaskedDesign(samples, self.X.cells.packed)
         if scipy.sparse.issparse(self.X):
             X = self.X.tocsc()
             if not X.has_canonical_format:

@@ -121,8 +121,9 @@ class GroupLasso(GroupRegressor):
     positive : bool, default=False
         Whether coefficients must not be negative.
     tol : float, default=1e-6
-        Duality gap at which to stop, relative to the objective at w = 0 with the best intercept.
-    max_iter : int, default=10_000
+        Duality gap at which to stop, relative to the objective at w = 0 with the best intercept
+        (for the Poisson loss: to how far that is above the least possible loss).
+    max_iter : int, default=1000
         Most iterations of the solver.
     max_time : float, optional
         Seconds after which the best point so far is returned, with status "time_limit".
@@ -140,7 +141,7 @@ class GroupLasso(GroupRegressor):
     dual_gap_ : float
         Upper bound on how far the objective is from its optimum.
     relative_gap_ : float
-        `dual_gap_` over the objective at w = 0 with the best intercept.
+        `dual_gap_` relative to what `tol` is relative to.
     n_iter_ : int
         Iterations of the solver.
     status_ : {"converged", "time_limit", "iteration_limit", "stalled"}
@@ -181,7 +182,7 @@ class GroupLasso(GroupRegressor):
         fit_intercept: bool = True,
         positive: bool = False,
         tol: float = 1e-6,
-        max_iter: int = 10_000,
+        max_iter: int = 1000,
         max_time: float | None = None,
         warm_start: bool = False,
         n_jobs: int | None = None,
