@@ -84,7 +84,8 @@ def test_many_targets(loss, penalty):
 def test_dual_vector_proves_the_gap(loss, penalty):
     case = make_case(loss, penalty)
     problem = Problem.from_arrays(case.X, case.y, **case.options())
-    [solution] = solve_path(problem, np.array([case.alpha]), Options(1e-7, 1000, None, 1))
+    options = Options(1e-7, 1000, None, 1)
+    [solution] = solve_path(problem, np.array([case.alpha]), options, keep_dual=True)
     assert solution.status == "converged"
     W = solution.coefficients(9).T
     found = objective(case, W, solution.intercept)

@@ -180,9 +180,9 @@ class Solution:
     objective: float
     dual_gap: float
     relative_gap: float
-    dual: Array  # (n, K): gradient of the mean loss in the outputs, scaled to be dual feasible
     n_iter: int
     status: str
+    dual: Array | None  # (n, K), which proves the gap; only if asked for
 
     def coefficients(self, n_columns: int) -> Array:
         """Return all of W as shape (K, n_columns)."""
@@ -229,6 +229,7 @@ def solve_path(
     *,
     start: tuple[NDArray[np.int64], Array, Array] | None = None,
     on_progress: Callable[[Mapping[str, Any]], object] | None = None,
+    keep_dual: bool = False,
 ) -> list[Solution]:
     """Solve for decreasing alphas, each from the solution before it."""
     e = problem.exponent
@@ -264,9 +265,9 @@ def solve_path(
             objective=float(np.ldexp(raw["objective"], 2 * e)),
             dual_gap=float(np.ldexp(raw["dual_gap"], 2 * e)),
             relative_gap=float(raw["relative_gap"]),
-            dual=np.ldexp(raw["dual"], e),
             n_iter=int(raw["n_iter"]),
             status=raw["status"],
+            dual=np.ldexp(raw["dual"], e) if keep_dual else None,
         )
         for alpha, raw in zip(alphas, results, strict=True)
     ]
