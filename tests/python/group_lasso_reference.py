@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import least_squares, minimize
 from scipy.special import expit, logsumexp, softmax, xlogy
 
 LOSSES = ("squared", "huber", "poisson", "logistic", "squared_hinge", "multinomial")
@@ -137,11 +137,13 @@ def best_intercept(case, W):
     if not case.fit_intercept:
         return b
 
-    def along(b):
+    def value_and_slope(b):
         f = case.outputs(W, b)
         return loss_value(case, f), case.weights @ loss_gradient(case, f)
 
-    return minimize(along, b, jac=True, method="BFGS", options={"gtol": 1e-12}).x
+    near = minimize(value_and_slope, b, jac=True, method="BFGS", options={"gtol": 1e-8}).x
+    tight = {"xtol": 1e-15, "ftol": 1e-15, "gtol": 1e-15}
+    return least_squares(lambda b: value_and_slope(b)[1], near, jac="3-point", **tight).x
 
 
 def null_objective(case):
