@@ -1,14 +1,275 @@
 #include "cvxnn/lasso/group_lasso.hpp"
 
-#include <stdexcept>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <optional>
+
+#include "lasso/intercept.hpp"
+#include "lasso/screening.hpp"
 
 namespace cvxnn::lasso {
+namespace {
 
-std::vector<Solution> solve_group_lasso(const Problem&, const std::vector<double>&, const Options&,
-                                        const Start*, const Execution&) {
-  throw std::logic_error("not yet");
+constexpr int kStalledRounds = 3;  // rounds without progress before giving up
+constexpr Index kNewGroups = 16;   // violated groups taken in a round, at least
+constexpr Index kNewColumns = 100;
+
+// The best point without coefficients.
+struct Null {
+  Vector f;
+  Vector b;
+  Vector v;
+  double objective = 0.0;
+  double scale = 0.0;  // what the relative gap is relative to
+};
+
+Null null_model(const Problem& problem) {
+  const Loss& loss = *problem.loss;
+  Null null;
+  null.f = problem.offset.size() > 0 ? Vector(problem.offset.reshaped())
+                                     : Vector(Vector::Zero(loss.size()));
+  const double start = loss.value(null.f);
+  null.b = Vector::Zero(loss.n_targets());
+  if (problem.fit_intercept) null.b = fit_intercept(loss, null.f);
+  null.v = loss.gradient(null.f);
+  null.objective = loss.value(null.f);
+  const double rounding = std::numeric_limits<double>::epsilon() * std::abs(start);
+  null.scale = std::max(null.objective - loss.infimum(), rounding);
+  return null;
 }
 
-double alpha_max(const Problem&, const Execution&) { throw std::logic_error("not yet"); }
+Penalty penalty_of(const Problem& problem) { return {problem.l1, problem.l2, problem.positive}; }
+
+double smallest_zero_alpha(const Problem& problem, const Correlations& correlations) {
+  const Penalty penalty = penalty_of(problem);
+  double largest = 0.0;
+  for (Index g = 0; g < problem.group_weights.size(); ++g) {
+    const double weight = problem.group_weights(g);
+    if (!(weight > 0.0)) continue;  // without a penalty no alpha brings it to zero
+    const Index begin = correlations.starts[g];
+    const auto Z = correlations.Z.middleRows(begin, correlations.starts[g + 1] - begin);
+    largest = std::max(largest, penalty.support(Z) / weight);
+  }
+  return largest;
+}
+
+class Solver {
+ public:
+  Solver(const Problem& problem, const Options& options, const Execution& execution)
+      : problem_(problem),
+        options_(options),
+        execution_(execution),
+        deadline_{Deadline::Clock::now(), options.max_seconds},
+        null_(null_model(problem)),
+        set_(problem, execution),
+        screening_(problem, execution),
+        sub_{problem, penalty_of(problem), problem.group_weights, set_, null_.f, null_.b} {
+    latest_ = screening_.correlate(null_.v, sub_.penalty, Vector::Zero(sub_.strengths.size()));
+    largest_alpha_ = smallest_zero_alpha(problem, latest_);
+    latest_alpha_ = largest_alpha_;
+  }
+
+  void warm_start(const Start& start);
+  Solution solve(double alpha, Index alpha_number);
+
+ private:
+  void enlarge(const std::vector<Index>& candidates);
+  std::vector<Index> strong_groups(double alpha) const;
+  std::vector<Index> violated_groups() const;
+  void restart_at_zero();
+  Solution report(double objective) const;
+
+  const Problem& problem_;
+  const Options& options_;
+  const Execution& execution_;
+  Deadline deadline_;
+  Null null_;
+  ActiveSet set_;
+  Screening screening_;
+  Subproblem sub_;
+  Correlations latest_;  // at the last point seen, and the alpha it was for
+  double latest_alpha_ = 0.0;
+  double largest_alpha_ = 0.0;
+};
+
+void Solver::enlarge(const std::vector<Index>& candidates) {
+  std::vector<Index> fresh;
+  for (const Index g : candidates) {
+    if (!set_.contains(g)) fresh.push_back(g);
+  }
+  if (!fresh.empty()) set_.append(fresh);
+}
+
+// Groups that the strong rule cannot exclude at the next alpha.
+std::vector<Index> Solver::strong_groups(double alpha) const {
+  std::vector<Index> groups;
+  const double threshold = std::max(2.0 * alpha - latest_alpha_, 0.0);
+  for (Index g = 0; g < sub_.strengths.size(); ++g) {
+    const Index begin = latest_.starts[g];
+    const auto Z = latest_.Z.middleRows(begin, latest_.starts[g + 1] - begin);
+    if (sub_.penalty.support(Z) > threshold * problem_.group_weights(g)) groups.push_back(g);
+  }
+  return groups;
+}
+
+// The groups that most exceed their strength, not too many at once.
+std::vector<Index> Solver::violated_groups() const {
+  std::vector<std::pair<double, Index>> found;
+  for (Index g = 0; g < sub_.strengths.size(); ++g) {
+    if (set_.contains(g)) continue;
+    const Index begin = latest_.starts[g];
+    const auto Z = latest_.Z.middleRows(begin, latest_.starts[g + 1] - begin);
+    const double support = sub_.penalty.support(Z);
+    if (support <= sub_.strengths(g)) continue;
+    found.emplace_back(-support / std::max(sub_.strengths(g), 1e-300), g);
+  }
+  std::sort(found.begin(), found.end());
+  const Index columns_allowed = std::max(kNewColumns, set_.n_columns());
+  std::vector<Index> groups;
+  Index columns = 0;
+  for (const auto& [order, g] : found) {
+    const bool enough = static_cast<Index>(groups.size()) >= kNewGroups;
+    if (enough && columns >= columns_allowed) break;
+    groups.push_back(g);
+    columns += problem_.design->groups().size(g);
+  }
+  std::sort(groups.begin(), groups.end());
+  return groups;
+}
+
+void Solver::restart_at_zero() {
+  set_.W.setZero();
+  sub_.f = null_.f;
+  sub_.b = null_.b;
+}
+
+void Solver::warm_start(const Start& start) {
+  const Groups& groups = problem_.design->groups();
+  std::vector<Index> position(static_cast<std::size_t>(groups.n_columns()), -1);
+  for (std::size_t j = 0; j < start.columns.size(); ++j) position[start.columns[j]] = j;
+  std::vector<Index> chosen;
+  for (Index g = 0; g < groups.count(); ++g) {
+    const auto begin = groups.columns.begin() + groups.starts[g];
+    const bool used = std::any_of(begin, begin + groups.size(g),
+                                  [&](Index column) { return position[column] >= 0; });
+    if (used) chosen.push_back(g);
+  }
+  enlarge(chosen);
+  for (Index i = 0; i < set_.count(); ++i) {
+    const Index first = groups.starts[set_.group(i)];
+    for (Index j = 0; j < set_.width(i); ++j) {
+      const Index from = position[groups.columns[first + j]];
+      if (from >= 0) set_.W.row(set_.start(i) + j) = start.values.row(from);
+    }
+  }
+  if (problem_.positive) set_.W = set_.W.cwiseMax(0.0);
+  if (start.intercept.size() == sub_.b.size() && problem_.fit_intercept) {
+    sub_.b = start.intercept + set_.mean_part();
+  }
+  refresh_predictions(sub_);
+}
+
+Solution Solver::report(double objective) const {
+  const Groups& groups = problem_.design->groups();
+  std::vector<std::pair<Index, Index>> rows;  // column of the data, row of W
+  for (const Index i : support_of(set_)) {
+    for (Index j = 0; j < set_.width(i); ++j) {
+      rows.emplace_back(groups.columns[groups.starts[set_.group(i)] + j], set_.start(i) + j);
+    }
+  }
+  std::sort(rows.begin(), rows.end());
+  Solution solution;
+  solution.values.resize(static_cast<Index>(rows.size()), sub_.K());
+  for (std::size_t j = 0; j < rows.size(); ++j) {
+    solution.columns.push_back(rows[j].first);
+    solution.values.row(j) = set_.W.row(rows[j].second);
+  }
+  solution.intercept = sub_.b - set_.mean_part();
+  solution.objective = objective;
+  solution.null_objective = null_.objective;
+  return solution;
+}
+
+Solution Solver::solve(double alpha, Index alpha_number) {
+  sub_.strengths = alpha * problem_.group_weights;
+  const double target = options_.tol * null_.scale;
+  const bool zero = alpha >= largest_alpha_ && (problem_.group_weights.array() > 0.0).all();
+  if (zero) {
+    restart_at_zero();
+  } else if (!deadline_.passed()) {
+    if (set_.n_columns() > 2000) set_.drop_zeros();
+    enlarge(strong_groups(alpha));
+    improve(sub_, 0.3 * target, deadline_, execution_);
+  }
+  Solution best;
+  best.dual_gap = std::numeric_limits<double>::infinity();
+  double bound = -std::numeric_limits<double>::infinity();
+  int without_progress = 0;
+  for (int round = 0;; ++round) {
+    refresh_predictions(sub_);
+    const double value = objective(sub_);
+    const Vector v = problem_.loss->gradient(sub_.f);
+    latest_ = screening_.correlate(v, sub_.penalty, sub_.strengths);
+    latest_alpha_ = alpha;
+    const DualBound dual = dual_bound(problem_, sub_.penalty, sub_.strengths, latest_, v);
+    if (round == 0 || dual.value > bound) {
+      bound = dual.value;
+      best.dual = dual.scale * v.reshaped(sub_.n(), sub_.K());
+    }
+    const double gap = std::max(0.0, value - bound);
+    without_progress = gap < 0.9 * best.dual_gap ? 0 : without_progress + 1;
+    best.dual_gap = std::min(best.dual_gap, gap);
+    best.n_iter = round + 1;
+    best.relative_gap = best.dual_gap == 0.0 ? 0.0 : best.dual_gap / null_.scale;
+    const bool converged = gap <= target;
+    const bool late = deadline_.passed();
+    const bool last = round + 1 >= options_.max_iter;
+    const bool stalled = without_progress >= kStalledRounds;
+    if (options_.on_progress) {
+      options_.on_progress(
+          {alpha_number, round + 1, deadline_.elapsed(), value, best.relative_gap});
+    }
+    if (converged || late || last || stalled) {
+      Solution solution = report(value);
+      solution.dual = best.dual;
+      solution.dual_gap = gap;
+      solution.relative_gap = gap == 0.0 ? 0.0 : gap / null_.scale;
+      solution.n_iter = round + 1;
+      solution.status = converged ? Status::converged
+                        : late    ? Status::time_limit
+                        : last    ? Status::iteration_limit
+                                  : Status::stalled;
+      return solution;
+    }
+    if (set_.n_columns() > 2000) set_.drop_zeros();
+    enlarge(violated_groups());
+    improve(sub_, std::max(0.3 * target, 0.05 * gap), deadline_, execution_);
+  }
+}
+
+}  // namespace
+
+std::vector<Solution> solve_group_lasso(const Problem& problem, const std::vector<double>& alphas,
+                                        const Options& options, const Start* start,
+                                        const Execution& execution) {
+  Solver solver(problem, options, execution);
+  if (start != nullptr) solver.warm_start(*start);
+  std::vector<Solution> solutions;
+  for (std::size_t a = 0; a < alphas.size(); ++a) {
+    solutions.push_back(solver.solve(alphas[a], static_cast<Index>(a)));
+  }
+  return solutions;
+}
+
+double alpha_max(const Problem& problem, const Execution& execution) {
+  const Null null = null_model(problem);
+  Correlations correlations;
+  correlations.starts = problem.design->groups().starts;
+  correlations.Z =
+      -problem.design->correlate_all(as_matrix(null.v, problem.loss->n_samples()), execution);
+  return smallest_zero_alpha(problem, correlations);
+}
 
 }  // namespace cvxnn::lasso

@@ -1,0 +1,12 @@
+// The intercept, minimised out of the loss.
+#pragma once
+
+#include "cvxnn/loss.hpp"
+
+namespace cvxnn::lasso {
+
+// Adds to each target of f the constant that makes the loss smallest; returns the constants. The
+// gradient of each target then sums to zero, as the dual of a free intercept asks.
+Vector fit_intercept(const Loss& loss, Vector& f);
+
+}  // namespace cvxnn::lasso

@@ -1,0 +1,140 @@
+#include "lasso/screening.hpp"
+
+#include <Eigen/Eigenvalues>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace cvxnn::lasso {
+namespace {
+
+constexpr int kSweepsBeforeNorms = 4;  // a single solve is over before the norms would pay
+constexpr Index kBasis = 48;
+constexpr Index kDeflateEvery = 6;
+constexpr double kOpenShare = 0.2;  // of the columns; with more, one pass over all is cheaper
+
+}  // namespace
+
+Screening::Screening(const Problem& problem, const Execution& execution)
+    : problem_(problem),
+      design_(*problem.design),
+      execution_(execution),
+      caching_(problem.loss->n_targets() == 1 && !problem.design->lazy()) {
+  const Vector norms = design_.column_norms(execution);
+  const Groups& groups = design_.groups();
+  frobenius_.resize(groups.count());
+  for (Index g = 0; g < groups.count(); ++g) {
+    frobenius_(g) = norms.segment(groups.starts[g], groups.size(g)).norm();
+  }
+}
+
+// Of a sum of n products, with the usual bound.
+Vector Screening::rounding(double length) const {
+  const double unit = std::numeric_limits<double>::epsilon();
+  return (static_cast<double>(design_.n_rows()) + 8.0) * unit * length * frobenius_;
+}
+
+Correlations Screening::sweep(const Vector& v) const {
+  Correlations result;
+  result.starts = design_.groups().starts;
+  result.Z = -design_.correlate_all(as_matrix(v, design_.n_rows()), execution_);
+  result.slack = rounding(v.norm());
+  return result;
+}
+
+void Screening::prepare_norms() {
+  const Groups& groups = design_.groups();
+  if (grams_.empty()) {
+    grams_.resize(static_cast<std::size_t>(groups.count()));
+    const Index n = design_.n_rows();
+    parallel_for(groups.count(), 40.0 * static_cast<double>(n), execution_,
+                 [&](Index g, int, const auto&) {
+                   constexpr Index kRows = 4096;
+                   Matrix block;
+                   grams_[g] = Matrix::Zero(groups.size(g), groups.size(g));
+                   for (Index row = 0; row < n; row += kRows) {
+                     block.resize(std::min(kRows, n - row), groups.size(g));
+                     design_.copy_rows(g, row, block);
+                     grams_[g].noalias() += block.transpose() * block;
+                   }
+                 });
+  }
+  residual_norms_.resize(groups.count());
+  const Index fresh = XQ_.cols() - deflated_;
+  parallel_for(groups.count(), 1e4, execution_, [&](Index g, int, const auto&) {
+    const auto part = XQ_.block(groups.starts[g], deflated_, groups.size(g), fresh);
+    grams_[g].noalias() -= part * part.transpose();
+    const Eigen::SelfAdjointEigenSolver<Matrix> eigen(grams_[g], Eigen::EigenvaluesOnly);
+    const double largest = std::max(0.0, eigen.eigenvalues().maxCoeff());
+    // rounding of the Gram matrix and of what was taken away from it
+    const double error =
+        1e-13 * static_cast<double>(design_.n_rows()) * frobenius_(g) * frobenius_(g);
+    residual_norms_(g) = std::sqrt(largest + error);
+  });
+  deflated_ = XQ_.cols();
+}
+
+void Screening::extend(const Vector& direction, const Matrix& products) {
+  const Index q = Q_.cols();
+  Q_.conservativeResize(direction.size(), q + 1);
+  Q_.col(q) = direction;
+  XQ_.conservativeResize(products.rows(), q + 1);
+  XQ_.col(q) = products.col(0);
+}
+
+Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
+                                  const Vector& strengths) {
+  if (!caching_) return sweep(v);
+  ++n_sweeps_;
+  Vector e = v;
+  Vector c = Vector::Zero(Q_.cols());
+  for (int pass = 0; pass < 2 && Q_.cols() > 0; ++pass) {
+    const Vector part = Q_.transpose() * e;
+    e -= Q_ * part;
+    c += part;
+  }
+  const double left = e.norm();
+  if (n_sweeps_ <= kSweepsBeforeNorms || Q_.cols() >= kBasis || Q_.cols() == 0) {
+    Correlations result = sweep(v);
+    if (Q_.cols() < kBasis && left > 1e-8 * v.norm()) {
+      Matrix products = -result.Z;
+      if (Q_.cols() > 0) products -= XQ_ * c;
+      extend(e / left, products / left);
+    }
+    return result;
+  }
+  if (residual_norms_.size() == 0 || Q_.cols() >= deflated_ + kDeflateEvery) prepare_norms();
+  const Groups& groups = design_.groups();
+  Correlations result;
+  result.starts = groups.starts;
+  result.Z = -(XQ_ * c);
+  // products with e are off by its rounding, which is of the size of that of v
+  const Vector error = 2.0 * rounding(v.norm());
+  result.slack = left * residual_norms_ + error;
+  std::vector<Index> open;
+  Index open_columns = 0;
+  for (Index g = 0; g < groups.count(); ++g) {
+    const auto block = result.Z.middleRows(groups.starts[g], groups.size(g));
+    if (penalty.support(block) + result.slack(g) <= strengths(g)) continue;
+    open.push_back(g);
+    open_columns += groups.size(g);
+  }
+  if (static_cast<double>(open_columns) > kOpenShare * static_cast<double>(groups.n_columns())) {
+    const Matrix products = design_.correlate_all(e, execution_);
+    result.Z -= products;
+    result.slack = error;
+    if (left > 1e-8 * v.norm()) extend(e / left, products / left);
+    return result;
+  }
+  const Matrix products = design_.correlate_some(open, e, execution_);
+  Index at = 0;
+  for (const Index g : open) {
+    result.Z.middleRows(groups.starts[g], groups.size(g)) -=
+        products.middleRows(at, groups.size(g));
+    result.slack(g) = error(g);
+    at += groups.size(g);
+  }
+  return result;
+}
+
+}  // namespace cvxnn::lasso
