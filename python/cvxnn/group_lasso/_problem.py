@@ -261,7 +261,7 @@ def solve_path(
             alpha=float(alpha),
             columns=raw["columns"],
             values=np.ldexp(raw["values"], e),
-            intercept=np.ldexp(raw["intercept"], e),
+            intercept=_intercept(problem.loss, np.ldexp(raw["intercept"], e)),
             objective=float(np.ldexp(raw["objective"], 2 * e)),
             dual_gap=float(np.ldexp(raw["dual_gap"], 2 * e)),
             relative_gap=float(raw["relative_gap"]),
@@ -271,6 +271,11 @@ def solve_path(
         )
         for alpha, raw in zip(alphas, results, strict=True)
     ]
+
+
+def _intercept(loss: str, intercept: Array) -> Array:
+    """Fix what the softmax leaves open: adding one number to all intercepts changes nothing."""
+    return intercept - intercept.mean() if loss == "multinomial" else intercept
 
 
 def _scaled_down(strength: float, exponent: int) -> float:
