@@ -159,7 +159,7 @@ class GroupLassoClassifier(GroupClassifier):
     >>> from sklearn.datasets import load_iris
     >>> from cvxnn.group_lasso import GroupLassoClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = GroupLassoClassifier(alpha=0.1).fit(X, y)
+    >>> model = GroupLassoClassifier(alpha=0.02).fit(X, y)
     >>> model.coef_.any(axis=0)
     array([False, False,  True,  True])
     >>> model.status_, bool(model.relative_gap_ <= 1e-6)

@@ -178,7 +178,7 @@ def group_lasso_path(
     >>> y = X[:, 0] - X[:, 1] + 0.1 * X[:, 5]
     >>> alphas, coefs, gaps = group_lasso_path(X, y, groups=2, n_alphas=5)
     >>> np.count_nonzero(coefs, axis=0).tolist()
-    [0, 2, 2, 4, 6]
+    [0, 2, 4, 4, 4]
     """
     problem = Problem.from_arrays(
         as_design(X),
