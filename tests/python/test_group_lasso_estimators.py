@@ -54,7 +54,7 @@ def make(estimator, **options):
         GroupLassoCV(n_alphas=20),
         GroupLassoClassifier(),
         GroupLassoClassifier(loss="squared_hinge", l1=1e-3),
-        GroupLassoClassifierCV(n_alphas=20),
+        GroupLassoClassifierCV(n_alphas=20, cv=3),
     ]
 )
 def test_estimator(estimator, check):
