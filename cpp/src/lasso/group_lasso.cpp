@@ -15,6 +15,7 @@ namespace {
 constexpr int kStalledRounds = 3;  // rounds without progress before giving up
 constexpr Index kNewGroups = 16;   // violated groups taken in a round, at least
 constexpr Index kNewColumns = 100;
+constexpr Index kManyColumns = 500;
 
 // The best point without coefficients.
 struct Null {
@@ -68,7 +69,6 @@ class Solver {
         sub_{problem, penalty_of(problem), problem.group_weights, set_, null_.f, null_.b} {
     latest_ = screening_.correlate(null_.v, sub_.penalty, Vector::Zero(sub_.strengths.size()));
     largest_alpha_ = smallest_zero_alpha(problem, latest_);
-    latest_alpha_ = largest_alpha_;
   }
 
   void warm_start(const Start& start);
@@ -76,8 +76,8 @@ class Solver {
 
  private:
   void enlarge(const std::vector<Index>& candidates);
-  std::vector<Index> strong_groups(double alpha) const;
   std::vector<Index> violated_groups() const;
+  void tidy();
   void restart_at_zero();
   Solution report(double objective) const;
 
@@ -89,8 +89,7 @@ class Solver {
   ActiveSet set_;
   Screening screening_;
   Subproblem sub_;
-  Correlations latest_;  // at the last point seen, and the alpha it was for
-  double latest_alpha_ = 0.0;
+  Correlations latest_;  // at the last point seen
   double largest_alpha_ = 0.0;
 };
 
@@ -100,18 +99,6 @@ void Solver::enlarge(const std::vector<Index>& candidates) {
     if (!set_.contains(g)) fresh.push_back(g);
   }
   if (!fresh.empty()) set_.append(fresh);
-}
-
-// Groups that the strong rule cannot exclude at the next alpha.
-std::vector<Index> Solver::strong_groups(double alpha) const {
-  std::vector<Index> groups;
-  const double threshold = std::max(2.0 * alpha - latest_alpha_, 0.0);
-  for (Index g = 0; g < sub_.strengths.size(); ++g) {
-    const Index begin = latest_.starts[g];
-    const auto Z = latest_.Z.middleRows(begin, latest_.starts[g + 1] - begin);
-    if (sub_.penalty.support(Z) > threshold * problem_.group_weights(g)) groups.push_back(g);
-  }
-  return groups;
 }
 
 // The groups that most exceed their strength, not too many at once.
@@ -137,6 +124,13 @@ std::vector<Index> Solver::violated_groups() const {
   }
   std::sort(groups.begin(), groups.end());
   return groups;
+}
+
+// Members that stayed zero cost time once they are many.
+void Solver::tidy() {
+  Index used = 0;
+  for (const Index i : support_of(set_)) used += set_.width(i);
+  if (set_.n_columns() > std::max(3 * used, kManyColumns)) set_.drop_zeros();
 }
 
 void Solver::restart_at_zero() {
@@ -199,8 +193,8 @@ Solution Solver::solve(double alpha, Index alpha_number) {
   if (zero) {
     restart_at_zero();
   } else if (!deadline_.passed()) {
-    if (set_.n_columns() > 2000) set_.drop_zeros();
-    enlarge(strong_groups(alpha));
+    tidy();
+    enlarge(violated_groups());
     improve(sub_, 0.3 * target, deadline_, execution_);
   }
   Solution best;
@@ -212,7 +206,6 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     const double value = objective(sub_);
     const Vector v = problem_.loss->gradient(sub_.f);
     latest_ = screening_.correlate(v, sub_.penalty, sub_.strengths);
-    latest_alpha_ = alpha;
     const DualBound dual = dual_bound(problem_, sub_.penalty, sub_.strengths, latest_, v);
     if (round == 0 || dual.value > bound) {
       bound = dual.value;
@@ -243,7 +236,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
                                   : Status::stalled;
       return solution;
     }
-    if (set_.n_columns() > 2000) set_.drop_zeros();
+    tidy();
     enlarge(violated_groups());
     improve(sub_, std::max(0.3 * target, 0.05 * gap), deadline_, execution_);
   }

@@ -11,6 +11,7 @@ namespace {
 constexpr int kSweepsBeforeNorms = 4;  // a single solve is over before the norms would pay
 constexpr Index kBasis = 48;
 constexpr Index kDeflateEvery = 6;
+constexpr double kMargin = 0.98;    // a dual vector may be stretched by 1 / kMargin without harm
 constexpr double kOpenShare = 0.2;  // of the columns; with more, one pass over all is cheaper
 
 }  // namespace
@@ -74,12 +75,14 @@ void Screening::prepare_norms() {
   deflated_ = XQ_.cols();
 }
 
-void Screening::extend(const Vector& direction, const Matrix& products) {
+void Screening::extend(const Vector& e, const Matrix& products) {
   const Index q = Q_.cols();
-  Q_.conservativeResize(direction.size(), q + 1);
-  Q_.col(q) = direction;
+  const double left = e.norm();
+  if (q >= kBasis || !(left > 0.0)) return;
+  Q_.conservativeResize(e.size(), q + 1);
+  Q_.col(q) = e / left;
   XQ_.conservativeResize(products.rows(), q + 1);
-  XQ_.col(q) = products.col(0);
+  XQ_.col(q) = products.col(0) / left;
 }
 
 Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
@@ -94,28 +97,27 @@ Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
     c += part;
   }
   const double left = e.norm();
-  if (n_sweeps_ <= kSweepsBeforeNorms || Q_.cols() >= kBasis || Q_.cols() == 0) {
-    Correlations result = sweep(v);
-    if (Q_.cols() < kBasis && left > 1e-8 * v.norm()) {
-      Matrix products = -result.Z;
-      if (Q_.cols() > 0) products -= XQ_ * c;
-      extend(e / left, products / left);
-    }
+  // of the products with Q and e, and of v = Q c + e itself
+  const Vector error = rounding(4.0 * v.norm() + c.lpNorm<1>());
+  if (n_sweeps_ <= kSweepsBeforeNorms) {
+    Correlations result = sweep(e);
+    extend(e, -result.Z);
+    if (c.size() > 0) result.Z -= XQ_.leftCols(c.size()) * c;
+    result.slack = error;
     return result;
   }
+  if (Q_.cols() == 0) return sweep(v);
   if (residual_norms_.size() == 0 || Q_.cols() >= deflated_ + kDeflateEvery) prepare_norms();
   const Groups& groups = design_.groups();
   Correlations result;
   result.starts = groups.starts;
   result.Z = -(XQ_ * c);
-  // products with e are off by its rounding, which is of the size of that of v
-  const Vector error = 2.0 * rounding(v.norm());
   result.slack = left * residual_norms_ + error;
   std::vector<Index> open;
   Index open_columns = 0;
   for (Index g = 0; g < groups.count(); ++g) {
     const auto block = result.Z.middleRows(groups.starts[g], groups.size(g));
-    if (penalty.support(block) + result.slack(g) <= strengths(g)) continue;
+    if (penalty.support(block) + result.slack(g) <= kMargin * strengths(g)) continue;
     open.push_back(g);
     open_columns += groups.size(g);
   }
@@ -123,7 +125,7 @@ Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
     const Matrix products = design_.correlate_all(e, execution_);
     result.Z -= products;
     result.slack = error;
-    if (left > 1e-8 * v.norm()) extend(e / left, products / left);
+    if (left > 1e-6 * v.norm()) extend(e, products);
     return result;
   }
   const Matrix products = design_.correlate_some(open, e, execution_);

@@ -19,7 +19,8 @@ class Screening {
  private:
   Correlations sweep(const Vector& v) const;
   void prepare_norms();
-  void extend(const Vector& direction, const Matrix& products);
+  // Takes e / ||e|| into the basis, with products = X' e.
+  void extend(const Vector& e, const Matrix& products);
   Vector rounding(double length) const;
 
   const Problem& problem_;
