@@ -17,7 +17,8 @@ from group_lasso_reference import (
 from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn.group_lasso import GroupLasso, alpha_max, group_lasso_path
-from cvxnn.group_lasso._problem import Options, Problem, solve_path
+from cvxnn.group_lasso._problem import Problem
+from cvxnn.group_lasso._solving import Options, solve_path
 
 PENALTIES = {
     "plain": {},

@@ -17,7 +17,8 @@ from cvxnn.group_lasso import (
     alpha_max,
     group_lasso_path,
 )
-from cvxnn.group_lasso._problem import Options, Problem, solve_path
+from cvxnn.group_lasso._problem import Problem
+from cvxnn.group_lasso._solving import Options, solve_path
 
 
 def sparse_data(n=60, d=20, seed=0):

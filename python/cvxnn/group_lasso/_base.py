@@ -20,7 +20,8 @@ from cvxnn.group_lasso._callbacks import (
 )
 from cvxnn.group_lasso._masked import MaskedDesign
 from cvxnn.group_lasso._path import DESIGN_CHECKS, warn_unless_converged
-from cvxnn.group_lasso._problem import Options, Problem, Solution, linear_outputs, solve_path
+from cvxnn.group_lasso._problem import Problem
+from cvxnn.group_lasso._solving import Options, Solution, linear_outputs, solve_path
 
 __all__ = ["Folds", "GroupLassoEstimator", "TrainingData"]
 

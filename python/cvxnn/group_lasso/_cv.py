@@ -18,8 +18,8 @@ from cvxnn.group_lasso._callbacks import FitTasks
 from cvxnn.group_lasso._classifiers import GroupClassifier
 from cvxnn.group_lasso._losses import LOSSES
 from cvxnn.group_lasso._path import alpha_grid, warn_unless_converged
-from cvxnn.group_lasso._problem import Options, Solution, solve_path
 from cvxnn.group_lasso._regressors import GroupRegressor
+from cvxnn.group_lasso._solving import Options, Solution, solve_path
 
 __all__ = ["GroupLassoCV", "GroupLassoClassifierCV"]
 

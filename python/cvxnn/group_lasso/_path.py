@@ -13,7 +13,8 @@ from sklearn.utils import check_array
 from cvxnn._checks import nonnegative_number, positive_integer, positive_number
 from cvxnn._threads import thread_count
 from cvxnn.group_lasso._masked import MaskedDesign
-from cvxnn.group_lasso._problem import Options, Problem, Solution, critical_alpha, solve_path
+from cvxnn.group_lasso._problem import Problem
+from cvxnn.group_lasso._solving import Options, Solution, critical_alpha, solve_path
 
 __all__ = ["alpha_grid", "alpha_max", "group_lasso_path", "warn_unless_converged"]
 
