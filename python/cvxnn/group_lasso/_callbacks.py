@@ -34,7 +34,7 @@ class FitTasks:
         self.context = context
 
     @property
-    def on_progress(self) -> Callable[[Mapping[str, Any]], object] | None:
+    def on_progress(self) -> Callable[[Mapping[str, Any]], None] | None:
         """What the solver should call after each round; None if nobody listens."""
         return self._round if getattr(self.estimator, "_skl_callbacks", None) else None
 

@@ -98,7 +98,7 @@ def solve_path(
     options: Options,
     *,
     start: tuple[NDArray[np.int64], Array, Array] | None = None,
-    on_progress: Callable[[Mapping[str, Any]], object] | None = None,
+    on_progress: Callable[[Mapping[str, Any]], None] | None = None,
     keep_dual: bool = False,
 ) -> list[Solution]:
     """Solve for decreasing alphas, each from the solution before it."""
@@ -114,7 +114,7 @@ def solve_path(
         delta=problem.delta,
         sample_weight=problem.sample_weight,
         offset=problem.offset,
-        alphas=np.array([_scaled_down(alpha, e) for alpha in alphas]),
+        alphas=[_scaled_down(alpha, e) for alpha in alphas],
         l1=_scaled_down(problem.l1, e),
         l2=problem.l2,
         positive=problem.positive,
