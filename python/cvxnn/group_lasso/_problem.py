@@ -24,9 +24,10 @@ Array = NDArray[np.float64]
 class Problem:
     """Minimise mean loss + alpha sum_g weight_g ||W_g|| + l1 ||W||_1 + l2/2 ||W||^2 over W and b.
 
-    The mean is that of l(y_i, offset_i + x_i W + b), weighted by the samples. Losses that scale
-    with y hold it, the offset and delta divided by 2^exponent, which keeps squares in range and
-    rounds nothing; solutions are scaled back.
+    The mean is that of l(y_i, offset_i + x_i W + b), weighted by the samples. For losses of the
+    residual, y is held less the centre, which goes into the intercept, and y, the offset and delta
+    are divided by 2^exponent: squares stay in range, and gaps are not lost in the rounding of
+    large targets. Solutions are moved and scaled back.
     """
 
     X: Any  # ndarray, sparse array or MaskedDesign
@@ -41,6 +42,7 @@ class Problem:
     l2: float
     positive: bool
     fit_intercept: bool
+    centre: Array  # (K,)
     exponent: int = 0
 
     @classmethod
@@ -86,11 +88,12 @@ class Problem:
             l2=nonnegative_number("l2", l2),
             positive=bool(positive),
             fit_intercept=bool(fit_intercept),
+            centre=np.zeros(targets.shape[1]),
         )
         if not weight.all():
             problem = problem.rows(np.flatnonzero(weight > 0.0))
         LOSSES[loss].check(problem.y, problem.fit_intercept)
-        return problem._scaled() if LOSSES[loss].quadratic else problem
+        return problem._normalised() if LOSSES[loss].quadratic else problem
 
     def rows(self, rows: NDArray[np.intp]) -> Problem:
         """Return the same problem on some of the samples."""
@@ -134,16 +137,21 @@ class Problem:
             X = np.ascontiguousarray(X)
         return core.DenseDesign(X, self.groups.columns, self.groups.starts)
 
-    def _scaled(self) -> Problem:
-        largest = np.abs(self.y).max()
-        if self.offset is not None:
-            largest = max(largest, np.abs(self.offset).max())
+    def _normalised(self) -> Problem:
+        centre = self.centre
+        if self.fit_intercept:
+            centre = np.average(
+                self.y, axis=0, weights=self.sample_weight / self.sample_weight.max()
+            )
+        y, shift = self.y - centre, self.offset
+        largest = max(np.abs(part).max() for part in (y, shift) if part is not None)
         exponent = int(np.frexp(largest)[1])
         return replace(
             self,
-            y=np.ldexp(self.y, -exponent),
+            y=np.ldexp(y, -exponent),
             delta=float(np.clip(np.ldexp(self.delta, -exponent), 1e-300, 1e300)),
-            offset=None if self.offset is None else np.ldexp(self.offset, -exponent),
+            offset=None if shift is None else np.ldexp(shift, -exponent),
+            centre=centre,
             exponent=exponent,
         )
 

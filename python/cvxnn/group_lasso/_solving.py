@@ -105,7 +105,7 @@ def solve_path(
     e = problem.exponent
     if start is not None:
         columns, values, intercept = start
-        start = (columns, np.ldexp(values, -e), np.ldexp(intercept, -e))
+        start = (columns, np.ldexp(values, -e), np.ldexp(intercept - problem.centre, -e))
     results = core.solve_group_lasso(
         problem.design(),
         problem.y,
@@ -131,7 +131,7 @@ def solve_path(
             alpha=float(alpha),
             columns=raw["columns"],
             values=np.ldexp(raw["values"], e),
-            intercept=_intercept(problem.loss, np.ldexp(raw["intercept"], e)),
+            intercept=_intercept(problem, np.ldexp(raw["intercept"], e)),
             objective=float(np.ldexp(raw["objective"], 2 * e)),
             dual_gap=float(np.ldexp(raw["dual_gap"], 2 * e)),
             relative_gap=float(raw["relative_gap"]),
@@ -143,9 +143,10 @@ def solve_path(
     ]
 
 
-def _intercept(loss: str, intercept: Array) -> Array:
-    """Fix what the softmax leaves open: adding one number to all intercepts changes nothing."""
-    return intercept - intercept.mean() if loss == "multinomial" else intercept
+def _intercept(problem: Problem, intercept: Array) -> Array:
+    """Undo centring; the shift that all intercepts of a softmax have in common is set to zero."""
+    open_shift = float(intercept.mean()) if problem.loss == "multinomial" else 0.0
+    return intercept + problem.centre - open_shift
 
 
 def _scaled_down(strength: float, exponent: int) -> float:
