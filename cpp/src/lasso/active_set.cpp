@@ -61,7 +61,7 @@ void ActiveSet::append(const std::vector<Index>& groups) {
 
 bool ActiveSet::gram_pays() const {
   const Index m = n_columns();
-  return m <= kGramColumns && (lazy_ ? design_.n_rows() >= 30 * m : m <= 4 * design_.n_rows());
+  return m <= kGramColumns && (lazy_ ? design_.n_rows() >= 30 * m : 2 * m <= 3 * design_.n_rows());
 }
 
 void ActiveSet::drop_zeros() {

@@ -44,6 +44,7 @@ class ActiveSet {
   Eigen::Block<const Matrix> gram() const {
     return gram_.topLeftCorner(gram_columns_, gram_columns_);
   }
+  bool lazy() const { return lazy_; }
   bool has_gram() const { return has_gram_; }
   Vector mean_part() const;  // K, what centring has moved into the intercept: mean' W
   const Vector& sample_weights() const { return weights_; }

@@ -72,18 +72,25 @@ double maximise(const Function& function) {
 
 }  // namespace
 
-DualBound dual_bound(const Problem& problem, const Penalty& penalty, const Vector& strengths,
-                     const Correlations& correlations, const Vector& v) {
-  const Supports supports(penalty, strengths, correlations);
+DualLine dual_line(const Problem& problem, const Vector& v) {
   const double shift = problem.offset.size() > 0 ? problem.offset.reshaped().dot(v) : 0.0;
-  const auto value = [&](double s) {
-    const double smooth = problem.loss->dual_value(s * v) + s * shift;
-    return penalty.l2 > 0.0 ? smooth - supports.conjugate(s) : smooth;
+  const Loss& loss = *problem.loss;
+  DualLine line;
+  line.value = [&loss, v, shift](double s) { return loss.dual_value(s * v) + s * shift; };
+  line.stretch = loss.quadratic() && problem.offset.size() == 0;
+  line.best = [&loss, v, stretch = line.stretch](double limit) {
+    return stretch ? loss.best_scale(v, limit) : limit;
   };
-  // beyond 1 only where the best multiple is a quotient
-  const bool stretch = problem.loss->quadratic() && problem.offset.size() == 0;
-  double scale = supports.largest_scale(stretch ? 2.0 : 1.0);
-  if (stretch) scale = problem.loss->best_scale(v, scale);
+  return line;
+}
+
+DualBound dual_bound(const DualLine& line, const Penalty& penalty, const Vector& strengths,
+                     const Correlations& correlations) {
+  const Supports supports(penalty, strengths, correlations);
+  const auto value = [&](double s) {
+    return penalty.l2 > 0.0 ? line.value(s) - supports.conjugate(s) : line.value(s);
+  };
+  const double scale = line.best(supports.largest_scale(line.stretch ? 2.0 : 1.0));
   DualBound bound{value(scale), scale};
   if (penalty.l2 == 0.0) return bound;
   for (const double s : {1.0, maximise(value)}) {

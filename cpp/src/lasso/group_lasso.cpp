@@ -206,7 +206,8 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     const double value = objective(sub_);
     const Vector v = problem_.loss->gradient(sub_.f);
     latest_ = screening_.correlate(v, sub_.penalty, sub_.strengths);
-    const DualBound dual = dual_bound(problem_, sub_.penalty, sub_.strengths, latest_, v);
+    const DualBound dual =
+        dual_bound(dual_line(problem_, v), sub_.penalty, sub_.strengths, latest_);
     if (round == 0 || dual.value > bound) {
       bound = dual.value;
       best.dual = dual.scale * v.reshaped(sub_.n(), sub_.K());

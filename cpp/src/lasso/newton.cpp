@@ -228,7 +228,8 @@ Direction solve(Subproblem& sub, const Support& s, const Hessian& hessian, doubl
   const double forming = gram ? 0.0 : n * m * smaller;
   const double factorising = smaller * smaller * smaller / 3.0;
   const double one_product = gram ? 2.0 * m * m : 4.0 * n * m;
-  const double budget = (forming + factorising) / kProductSpeedUp / one_product;
+  const double speed_up = sub.set.lazy() ? 1.0 : kProductSpeedUp;  // lazy products are large ones
+  const double budget = (forming + factorising) / speed_up / one_product;
   if (direct && (sub.prefer_direct || budget < 10.0)) return solve_directly(sub, s, hessian);
   const int max_iter = direct ? static_cast<int>(std::min(budget, 500.0)) : 500;
   Poller poller(execution);

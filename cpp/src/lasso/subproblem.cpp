@@ -65,7 +65,8 @@ Look look(const Subproblem& sub, double value) {
     if (!set.is_zero(i) || sub.penalty.support(block) > strengths(i)) result.movable.push_back(i);
   }
   correlations.starts.push_back(set.n_columns());
-  result.gap = value - dual_bound(sub.problem, sub.penalty, strengths, correlations, v).value;
+  result.gap =
+      value - dual_bound(dual_line(sub.problem, v), sub.penalty, strengths, correlations).value;
   return result;
 }
 
@@ -73,6 +74,9 @@ Look look(const Subproblem& sub, double value) {
 
 Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
                     const Execution& execution) {
+  if (sub.set.has_gram() && sub.K() == 1 && sub.penalty.radial()) {
+    return improve_by_gram(sub, gap, deadline, execution);
+  }
   constexpr int kRounds = 200;
   constexpr int kNewtonSteps = 3;
   constexpr int kPatience = 5;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -55,9 +56,18 @@ struct DualBound {
   double scale = 0.0;  // scale v is the point of the dual that proves it
 };
 
+// The smooth part of the dual objective, -L*(s v) + s offset . v, as a function of the scale.
+struct DualLine {
+  std::function<double(double)> value;
+  // The best scale up to a limit. Beyond 1 only if `stretch`.
+  std::function<double(double)> best;
+  bool stretch = false;
+};
+DualLine dual_line(const Problem& problem, const Vector& v);
+
 // The dual objective at a multiple of v that is feasible for the groups given.
-DualBound dual_bound(const Problem& problem, const Penalty& penalty, const Vector& strengths,
-                     const Correlations& correlations, const Vector& v);
+DualBound dual_bound(const DualLine& line, const Penalty& penalty, const Vector& strengths,
+                     const Correlations& correlations);
 
 // Passes over `members`, each block moved to the minimiser of its quadratic model.
 void block_descent(Subproblem& sub, const std::vector<Index>& members, int n_passes);
@@ -86,6 +96,10 @@ Vector solve_in_sample_space(const Matrix& B, const std::vector<GroupCurvature>&
                              const Vector& gradient);
 
 enum class Improvement { reached, stuck, out_of_time };
+
+// For a quadratic loss, one target and a radial penalty: the same with the Gram matrix alone.
+Improvement improve_by_gram(Subproblem& sub, double gap, const Deadline& deadline,
+                            const Execution& execution);
 
 // Brings the subproblem to within `gap` of its optimum.
 Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
