@@ -19,8 +19,8 @@ from cvxnn.group_lasso._callbacks import (
     with_callbacks,
 )
 from cvxnn.group_lasso._masked import MaskedDesign
-from cvxnn.group_lasso._path import DESIGN_CHECKS, warn_unless_converged
-from cvxnn.group_lasso._problem import Problem
+from cvxnn.group_lasso._path import warn_unless_converged
+from cvxnn.group_lasso._problem import DESIGN_CHECKS, Problem
 from cvxnn.group_lasso._solving import Options, Solution, linear_outputs, solve_path
 
 __all__ = ["Folds", "GroupLassoEstimator", "TrainingData"]
@@ -98,7 +98,7 @@ class GroupLassoEstimator(CallbackSupportMixin, BaseEstimator):
     def _training_data(self, X: Any, y: Any, sample_weight: Any, offset: Any) -> TrainingData:
         data, checked_y = self._validated(X, y)
         loss, targets = self._encoded(checked_y)
-        weight = self._weights(data, checked_y, sample_weight)
+        weight = self._sample_weights(data, checked_y, sample_weight)
         shift = None if offset is None else _as_offset(offset, targets)
         return TrainingData(data, checked_y, targets, loss, weight, shift)
 
@@ -119,7 +119,7 @@ class GroupLassoEstimator(CallbackSupportMixin, BaseEstimator):
         """Return the loss of the core and its targets."""
         raise NotImplementedError
 
-    def _weights(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array:
+    def _sample_weights(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array:
         data = X.X if isinstance(X, MaskedDesign) else X
         weight: Array = _check_sample_weight(
             sample_weight, data, dtype=np.float64, ensure_non_negative=True

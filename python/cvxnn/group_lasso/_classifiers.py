@@ -92,8 +92,8 @@ class GroupClassifier(ClassifierMixin, GroupLassoEstimator):
         members = np.asarray(codes[:, None] == np.arange(n_classes), dtype=np.float64)
         return ("multinomial", members) if loss == "logistic" else (loss, 2.0 * members - 1.0)
 
-    def _weights(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array:
-        weight = super()._weights(X, y, sample_weight)
+    def _sample_weights(self, X: Any, y: Any, sample_weight: ArrayLike | None) -> Array:
+        weight = super()._sample_weights(X, y, sample_weight)
         if self.class_weight is None:
             return weight
         factors: Array = compute_sample_weight(self.class_weight, y)

@@ -29,7 +29,8 @@ class MaskedDesign(LinearOperator):
     Parameters
     ----------
     X : array-like of shape (n, d)
-        Samples; float32 and float64 are kept without a copy.
+        Samples; float32 and float64 are kept as they are. Solvers read float64 with columns first
+        in place, and copy anything else.
     cells : Cells
         P activation patterns on these samples.
 

@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
 
 from cvxnn._checks import nonnegative_number, positive_integer, positive_number
 from cvxnn._threads import thread_count
-from cvxnn.group_lasso._masked import MaskedDesign
-from cvxnn.group_lasso._problem import Problem
+from cvxnn.group_lasso._problem import Problem, as_design
 from cvxnn.group_lasso._solving import Options, Solution, critical_alpha, solve_path
 
 __all__ = ["alpha_grid", "alpha_max", "group_lasso_path", "warn_unless_converged"]
 
 Array = NDArray[np.float64]
-
-DESIGN_CHECKS = {"accept_sparse": "csc", "dtype": [np.float64, np.float32]}
 
 
 def alpha_max(
@@ -245,8 +241,3 @@ def warn_unless_converged(
         ConvergenceWarning,
         stacklevel=stacklevel,
     )
-
-
-def as_design(X: Any) -> Any:
-    """Check X, without a copy where it is a float32 or float64 array."""
-    return X if isinstance(X, MaskedDesign) else check_array(X, input_name="X", **DESIGN_CHECKS)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
 
 from cvxnn._checks import is_integer, nonnegative_number, one_of, positive_number
 from cvxnn._native import core
@@ -15,9 +16,11 @@ from cvxnn.group_lasso._groups import Groups, group_weights, make_groups
 from cvxnn.group_lasso._losses import LOSSES
 from cvxnn.group_lasso._masked import MaskedDesign
 
-__all__ = ["Problem"]
+__all__ = ["DESIGN_CHECKS", "Problem", "as_design"]
 
 Array = NDArray[np.float64]
+
+DESIGN_CHECKS = {"accept_sparse": "csc", "dtype": [np.float64, np.float32]}  # of scikit-learn
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,6 +157,11 @@ class Problem:
             centre=centre,
             exponent=exponent,
         )
+
+
+def as_design(X: Any) -> Any:
+    """Check X, without a copy where it is a float32 or float64 array."""
+    return X if isinstance(X, MaskedDesign) else check_array(X, input_name="X", **DESIGN_CHECKS)
 
 
 def _cell_groups(groups: Any, X: MaskedDesign) -> int:

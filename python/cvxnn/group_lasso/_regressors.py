@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 
 from cvxnn._checks import one_of
 from cvxnn.group_lasso._base import GroupLassoEstimator
-from cvxnn.group_lasso._path import DESIGN_CHECKS
+from cvxnn.group_lasso._problem import DESIGN_CHECKS
 
 __all__ = ["GroupLasso", "GroupRegressor"]
 
