@@ -24,7 +24,8 @@ class MaskedDesign(LinearOperator):
 
     Columns ``i * d`` to ``(i + 1) * d - 1`` belong to cell i. It stands for a dense array in
     `GroupLasso`, its relatives, `group_lasso_path` and `alpha_max`, where each cell is a group.
-    It takes the memory of X and of one bit per sample and cell.
+    It takes the memory of X and of one bit per sample and cell. To predict for other samples, pair
+    them with the patterns that the same gates have on them.
 
     Parameters
     ----------
