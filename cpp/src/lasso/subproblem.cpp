@@ -95,7 +95,7 @@ Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
     if (without_progress > kPatience) return Improvement::stuck;
     best_gap = std::min(best_gap, now.gap);
     best_value = std::min(best_value, value);
-    block_descent(sub, now.movable, sub.set.has_gram() ? 5 : 2);
+    block_descent(sub, now.movable, sub.set.has_gram() ? 5 : round == 0 ? 2 : 1);
     double accuracy = 0.03;
     for (int step = 0; step < kNewtonSteps; ++step) {
       const NewtonStep taken = newton_step(sub, accuracy, execution);
