@@ -46,15 +46,18 @@ def make(estimator, **options):
     return estimator(**{"n_jobs": 1, "groups": 2} | few | options)
 
 
+ACCURATE = {"tol": 1e-10}  # fits to repeated and to weighted samples are compared to 1e-7
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
     [
-        GroupLasso(),
-        GroupLasso(loss="huber", l2=0.1),
-        GroupLassoCV(n_alphas=20),
-        GroupLassoClassifier(),
-        GroupLassoClassifier(loss="squared_hinge", l1=1e-3),
-        GroupLassoClassifierCV(n_alphas=20, cv=3),
+        GroupLasso(**ACCURATE),
+        GroupLasso(loss="huber", l2=0.1, **ACCURATE),
+        GroupLassoCV(n_alphas=20, **ACCURATE),
+        GroupLassoClassifier(**ACCURATE),
+        GroupLassoClassifier(loss="squared_hinge", l1=1e-3, **ACCURATE),
+        GroupLassoClassifierCV(n_alphas=20, cv=3, **ACCURATE),
     ]
 )
 def test_estimator(estimator, check):
