@@ -4,7 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include "lasso/intercept.hpp"
 #include "lasso/screening.hpp"
@@ -78,6 +79,7 @@ class Solver {
   void enlarge(const std::vector<Index>& candidates);
   std::vector<Index> violated_groups() const;
   void tidy();
+  void extrapolate(double alpha);
   void restart_at_zero();
   Solution report(double objective) const;
 
@@ -91,6 +93,9 @@ class Solver {
   Subproblem sub_;
   Correlations latest_;  // at the last point seen
   double largest_alpha_ = 0.0;
+  double latest_alpha_ = 0.0;                        // the alpha of the coefficients
+  std::unordered_map<Index, Matrix> last_solution_;  // at the alpha before that, by group
+  double last_alpha_ = 0.0;
 };
 
 void Solver::enlarge(const std::vector<Index>& candidates) {
@@ -124,6 +129,33 @@ std::vector<Index> Solver::violated_groups() const {
   }
   std::sort(groups.begin(), groups.end());
   return groups;
+}
+
+// Solutions change smoothly with alpha: go on along the line through the last two if that is
+// better.
+void Solver::extrapolate(double alpha) {
+  const std::unordered_map<Index, Matrix> older = std::move(last_solution_);
+  const double older_alpha = last_alpha_;
+  last_solution_.clear();
+  for (const Index i : support_of(set_)) last_solution_[set_.group(i)] = set_.coefficients(i);
+  last_alpha_ = latest_alpha_;
+  const double ahead = (last_alpha_ - alpha) / (older_alpha - last_alpha_);
+  if (older.empty() || !(ahead > 0.0 && ahead < 2.0) || !sub_.penalty.radial()) return;
+  const double before = objective(sub_);
+  const Matrix W = set_.W;
+  const Vector f = sub_.f;
+  const Vector b = sub_.b;
+  for (Index i = 0; i < set_.count(); ++i) {
+    const auto found = older.find(set_.group(i));
+    if (found == older.end() || set_.is_zero(i)) continue;
+    set_.W.middleRows(set_.start(i), set_.width(i)) +=
+        ahead * (set_.coefficients(i) - found->second);
+  }
+  refresh_predictions(sub_);
+  if (objective(sub_) < before) return;
+  set_.W = W;
+  sub_.f = f;
+  sub_.b = b;
 }
 
 // Members that stayed zero cost time once they are many.
@@ -193,6 +225,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
   if (zero) {
     restart_at_zero();
   } else if (!deadline_.passed()) {
+    extrapolate(alpha);
     tidy();
     enlarge(violated_groups());
     improve(sub_, 0.3 * target, deadline_, execution_);
@@ -226,6 +259,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
           {alpha_number, round + 1, deadline_.elapsed(), value, best.relative_gap});
     }
     if (converged || late || last || stalled) {
+      latest_alpha_ = alpha;
       Solution solution = report(value);
       solution.dual = best.dual;
       solution.dual_gap = gap;
