@@ -78,6 +78,7 @@ class Solver {
  private:
   void enlarge(const std::vector<Index>& candidates);
   std::vector<Index> violated_groups() const;
+  Index used_columns() const;
   void tidy();
   void extrapolate(double alpha);
   void restart_at_zero();
@@ -118,7 +119,7 @@ std::vector<Index> Solver::violated_groups() const {
     found.emplace_back(-support / std::max(sub_.strengths(g), 1e-300), g);
   }
   std::sort(found.begin(), found.end());
-  const Index columns_allowed = std::max(kNewColumns, set_.n_columns());
+  const Index columns_allowed = std::max(kNewColumns, used_columns());
   std::vector<Index> groups;
   Index columns = 0;
   for (const auto& [order, g] : found) {
@@ -158,11 +159,15 @@ void Solver::extrapolate(double alpha) {
   sub_.b = b;
 }
 
-// Members that stayed zero cost time once they are many.
-void Solver::tidy() {
+Index Solver::used_columns() const {
   Index used = 0;
   for (const Index i : support_of(set_)) used += set_.width(i);
-  if (set_.n_columns() > std::max(3 * used, kManyColumns)) set_.drop_zeros();
+  return used;
+}
+
+// Members that stayed zero cost time once they are many.
+void Solver::tidy() {
+  if (set_.n_columns() > std::max(3 * used_columns(), kManyColumns)) set_.drop_zeros();
 }
 
 void Solver::restart_at_zero() {
