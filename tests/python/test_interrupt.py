@@ -36,7 +36,7 @@ except KeyboardInterrupt:
 CALLS = {
     "fit": (600, 20, "ReLURegressor(1e-4, patterns=3000, tol=1e-12, n_jobs=2).fit(X, y)"),
     "fit over every cell": (80, 3, "ReLURegressor(1e-3, tol=1e-12, n_jobs=2).fit(X, y)"),
-    "group_lasso_path": (1500, 3000, "group_lasso_path(X, y, eps=1e-5, tol=1e-12)"),
+    "group_lasso_path": (400, 3000, "group_lasso_path(X, y, eps=1e-5, tol=1e-12)"),
     "masked group lasso": (
         1000,
         20,
