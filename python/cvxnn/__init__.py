@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from cvxnn import arrangements
+from cvxnn import arrangements, group_lasso
 from cvxnn.networks import (
     Certificate,
     GatedNetwork,
@@ -24,6 +24,7 @@ __all__ = [
     "ReLURegressor",
     "arrangements",
     "certify",
+    "group_lasso",
 ]
 
 __version__ = version("cvxnn")

@@ -10,6 +10,10 @@ import typing
 
 __all__: list[str] = [
     "Arrangement",
+    "DenseDesign",
+    "Design",
+    "MaskedDesign",
+    "SparseDesign",
     "characteristic_polynomial",
     "choose_method",
     "count_cells",
@@ -17,10 +21,12 @@ __all__: list[str] = [
     "explore",
     "find_witnesses",
     "first_tasks",
+    "group_lasso_alpha_max",
     "locate_cells",
     "max_support",
     "project_onto_cell",
     "solve_cone_program",
+    "solve_group_lasso",
     "sort_cells",
     "uniform_cells",
 ]
@@ -55,6 +61,44 @@ class Arrangement:
     def n_hyperplanes(self) -> int: ...
     @property
     def rank(self) -> int: ...
+
+class Design:
+    """
+    A matrix of groups of columns.
+    """
+
+class DenseDesign(Design):
+    """
+    A float64 or float32 array, not copied.
+    """
+    def __init__(
+        self,
+        X: numpy.ndarray,
+        columns: numpy.typing.NDArray[numpy.int64],
+        starts: numpy.typing.NDArray[numpy.int64],
+    ) -> None: ...
+
+class SparseDesign(Design):
+    """
+    Compressed sparse columns.
+    """
+    def __init__(
+        self,
+        data: numpy.typing.NDArray[numpy.float64],
+        indices: numpy.typing.NDArray[numpy.int64],
+        indptr: numpy.typing.NDArray[numpy.int64],
+        n_rows: typing.SupportsInt | typing.SupportsIndex,
+        columns: numpy.typing.NDArray[numpy.int64],
+        starts: numpy.typing.NDArray[numpy.int64],
+    ) -> None: ...
+
+class MaskedDesign(Design):
+    """
+    [D_1 X, .., D_P X], one group a cell.
+    """
+    def __init__(
+        self, X: numpy.typing.NDArray[numpy.float64], packed: numpy.typing.NDArray[numpy.uint64]
+    ) -> None: ...
 
 def characteristic_polynomial(
     arrangement: Arrangement,
@@ -117,6 +161,25 @@ def first_tasks(arrangement: Arrangement, method: str, exact: bool) -> list[list
     Tasks that together list every cell once.
     """
 
+def group_lasso_alpha_max(
+    design: Design,
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    *,
+    group_weights: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    loss: str,
+    delta: typing.SupportsFloat | typing.SupportsIndex,
+    sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    offset: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"]
+    | None = None,
+    l1: typing.SupportsFloat | typing.SupportsIndex,
+    positive: bool,
+    fit_intercept: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> float:
+    """
+    The smallest alpha at which all coefficients are zero.
+    """
+
 def locate_cells(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     points: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
@@ -163,6 +226,37 @@ def solve_cone_program(
 ) -> dict:
     """
     Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.
+    """
+
+def solve_group_lasso(
+    design: Design,
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    *,
+    group_weights: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    loss: str,
+    delta: typing.SupportsFloat | typing.SupportsIndex,
+    sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    offset: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"]
+    | None = None,
+    alphas: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    l1: typing.SupportsFloat | typing.SupportsIndex,
+    l2: typing.SupportsFloat | typing.SupportsIndex,
+    positive: bool,
+    fit_intercept: bool,
+    tol: typing.SupportsFloat | typing.SupportsIndex,
+    max_iter: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    start: tuple[
+        typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, n]"],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, 1]"],
+    ]
+    | None = None,
+    on_progress: collections.abc.Callable[[dict], None] | None = None,
+) -> list:
+    """
+    The group lasso for each of the alphas.
     """
 
 def sort_cells(

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "cvxnn/enumerate.hpp"
 #include "cvxnn/cone_program.hpp"
+#include "cvxnn/enumerate.hpp"
 #include "cvxnn/sample.hpp"
 #include "data.hpp"
 

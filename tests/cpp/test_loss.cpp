@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "data.hpp"
+#include "lasso_problem.hpp"
 
 namespace cvxnn {
 namespace {
@@ -73,6 +73,40 @@ TEST_CASE("loss: no scale of the dual vector is better than the best") {
       }
     }
     CHECK(loss->best_scale(Vector::Zero(6), 1.0) == 0.0);
+  }
+}
+
+TEST_CASE("loss: those of several targets and of the group lasso") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const std::string name : {"squared", "multinomial", "poisson", "huber", "squared_hinge"}) {
+    CAPTURE(name);
+    const Index n = 8;
+    const auto loss =
+        make_loss(name, test::lasso_targets(name, n, 3), test::lasso_weights(n, 4), 0.6);
+    const Index size = loss->size();
+    for (std::uint64_t seed = 0; seed < 10; ++seed) {
+      const Vector f = 1.5 * test::gaussian(size, 1, seed);
+      const Vector v = loss->gradient(f);
+      const Vector step = 1e-5 * test::gaussian(size, 1, seed + 30).col(0);
+      const double slope = loss->value(f + step) - loss->value(f - step);
+      CHECK(slope == doctest::Approx(2.0 * v.dot(step)).epsilon(1e-6));
+      const Vector bend = loss->gradient(f + step) - loss->gradient(f - step);
+      CHECK((bend - 2.0 * loss->hessian(f)(step)).norm() <= 1e-5 * step.norm());
+      CHECK(loss->dual_value(v) == doctest::Approx(loss->value(f) - f.dot(v)).epsilon(1e-10));
+      CHECK(loss->value(f) >= loss->infimum() - 1e-14);
+      CHECK(loss->dual_value(Vector::Zero(size)) ==
+            doctest::Approx(loss->infimum()).epsilon(1e-14));
+      const Vector other = f + test::gaussian(size, 1, seed + 60).col(0);
+      CHECK(loss->dual_value(v) <= loss->value(other) - other.dot(v) + 1e-14);
+      if (!loss->bounded_curvature()) continue;
+      const Vector e = other - f;  // the model of the majorant lies above the loss
+      const double model = loss->value(f) + v.dot(e) + 0.5 * e.cwiseAbs2().dot(loss->majorant(f));
+      CHECK(loss->value(other) <= model + 1e-14);
+    }
+    const Vector outside = Vector::Unit(size, 0) * (name == "squared_hinge" ? 0.0 : -9.0);
+    if (name != "squared" && name != "squared_hinge") {
+      CHECK(loss->dual_value(outside) == -kInfinity);
+    }
   }
 }
 

@@ -84,6 +84,7 @@ import hashlib, json
 import numpy as np
 from cvxnn import GatedReLURegressor, ReLUClassifier, ReLURegressor, _native
 from cvxnn.arrangements import enumerate_cells, sample_cells
+from cvxnn.group_lasso import MaskedDesign, group_lasso_path
 random = np.random.default_rng(0)
 X, y = random.standard_normal((24, 3)), random.standard_normal(24)
 cells = [enumerate_cells(X), enumerate_cells(np.round(X)), sample_cells(X, 50, random_state=0)]
@@ -98,7 +99,11 @@ objectives = [
     for model in models
 ]
 digests = [hashlib.sha256(c.packed.tobytes()).hexdigest() for c in cells]
-print(json.dumps({"level": _native.level, "cells": digests, "objectives": objectives}))
+wide = random.standard_normal((24, 60))
+designs = [wide, wide.astype(np.float32), MaskedDesign(X, cells[0][::20])]
+paths = [group_lasso_path(D, y, l2=1e-2, n_alphas=4, eps=1e-2, tol=1e-12)[1] for D in designs]
+report = {"level": _native.level, "cells": digests, "objectives": objectives}
+print(json.dumps(report | {"paths": [coefs.tolist() for coefs in paths]}))
 """
 
 
@@ -126,6 +131,8 @@ def test_instruction_sets(available_levels):
     for report in reports[1:]:
         assert report["cells"] == reports[0]["cells"]
         assert report["objectives"] == pytest.approx(reports[0]["objectives"], rel=1e-9)
+        for mine, theirs in zip(report["paths"], reports[0]["paths"], strict=True):
+            assert np.array(mine) == pytest.approx(np.array(theirs), abs=1e-8)
 
 
 def test_unknown_instruction_set():

@@ -15,6 +15,7 @@ import numpy as np
 from cvxnn import ReLURegressor, certify
 from cvxnn.arrangements import count_cells, enumerate_cells, sample_cells
 from cvxnn.arrangements._witnesses import find_witnesses
+from cvxnn.group_lasso import GroupLassoCV, MaskedDesign, group_lasso_path
 random = np.random.default_rng(0)
 def data(n, d):
     return random.standard_normal((n, d)), random.standard_normal(n)
@@ -35,6 +36,13 @@ except KeyboardInterrupt:
 CALLS = {
     "fit": (600, 20, "ReLURegressor(1e-4, patterns=3000, tol=1e-12, n_jobs=2).fit(X, y)"),
     "fit over every cell": (80, 3, "ReLURegressor(1e-3, tol=1e-12, n_jobs=2).fit(X, y)"),
+    "group_lasso_path": (400, 3000, "group_lasso_path(X, y, eps=1e-5, tol=1e-12)"),
+    "masked group lasso": (
+        1000,
+        20,
+        "group_lasso_path(MaskedDesign(X, sample_cells(X, 3000)), y, eps=1e-5, tol=1e-12)",
+    ),
+    "GroupLassoCV": (1000, 1000, "GroupLassoCV(groups=4, tol=1e-12, n_jobs=1).fit(X, y)"),
     "enumerate_cells": (120, 5, "enumerate_cells(X, n_jobs=2)"),
     "one thread": (120, 5, "enumerate_cells(X, n_jobs=1)"),
     "witnesses": (140, 4, "find_witnesses(np.asfortranarray(X), cells, 1)"),

@@ -4,7 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include "lasso/intercept.hpp"
 #include "lasso/screening.hpp"
@@ -77,7 +78,9 @@ class Solver {
  private:
   void enlarge(const std::vector<Index>& candidates);
   std::vector<Index> violated_groups() const;
+  Index used_columns() const;
   void tidy();
+  void extrapolate(double alpha);
   void restart_at_zero();
   Solution report(double objective) const;
 
@@ -91,6 +94,9 @@ class Solver {
   Subproblem sub_;
   Correlations latest_;  // at the last point seen
   double largest_alpha_ = 0.0;
+  double latest_alpha_ = 0.0;                        // the alpha of the coefficients
+  std::unordered_map<Index, Matrix> last_solution_;  // at the alpha before that, by group
+  double last_alpha_ = 0.0;
 };
 
 void Solver::enlarge(const std::vector<Index>& candidates) {
@@ -113,7 +119,7 @@ std::vector<Index> Solver::violated_groups() const {
     found.emplace_back(-support / std::max(sub_.strengths(g), 1e-300), g);
   }
   std::sort(found.begin(), found.end());
-  const Index columns_allowed = std::max(kNewColumns, set_.n_columns());
+  const Index columns_allowed = std::max(kNewColumns, used_columns());
   std::vector<Index> groups;
   Index columns = 0;
   for (const auto& [order, g] : found) {
@@ -126,11 +132,42 @@ std::vector<Index> Solver::violated_groups() const {
   return groups;
 }
 
-// Members that stayed zero cost time once they are many.
-void Solver::tidy() {
+// Solutions change smoothly with alpha: go on along the line through the last two if that is
+// better.
+void Solver::extrapolate(double alpha) {
+  const std::unordered_map<Index, Matrix> older = std::move(last_solution_);
+  const double older_alpha = last_alpha_;
+  last_solution_.clear();
+  for (const Index i : support_of(set_)) last_solution_[set_.group(i)] = set_.coefficients(i);
+  last_alpha_ = latest_alpha_;
+  const double ahead = (last_alpha_ - alpha) / (older_alpha - last_alpha_);
+  if (older.empty() || !(ahead > 0.0 && ahead < 2.0) || !sub_.penalty.radial()) return;
+  const double before = objective(sub_);
+  const Matrix W = set_.W;
+  const Vector f = sub_.f;
+  const Vector b = sub_.b;
+  for (Index i = 0; i < set_.count(); ++i) {
+    const auto found = older.find(set_.group(i));
+    if (found == older.end() || set_.is_zero(i)) continue;
+    set_.W.middleRows(set_.start(i), set_.width(i)) +=
+        ahead * (set_.coefficients(i) - found->second);
+  }
+  refresh_predictions(sub_);
+  if (objective(sub_) < before) return;
+  set_.W = W;
+  sub_.f = f;
+  sub_.b = b;
+}
+
+Index Solver::used_columns() const {
   Index used = 0;
   for (const Index i : support_of(set_)) used += set_.width(i);
-  if (set_.n_columns() > std::max(3 * used, kManyColumns)) set_.drop_zeros();
+  return used;
+}
+
+// Members that stayed zero cost time once they are many.
+void Solver::tidy() {
+  if (set_.n_columns() > std::max(3 * used_columns(), kManyColumns)) set_.drop_zeros();
 }
 
 void Solver::restart_at_zero() {
@@ -193,6 +230,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
   if (zero) {
     restart_at_zero();
   } else if (!deadline_.passed()) {
+    extrapolate(alpha);
     tidy();
     enlarge(violated_groups());
     improve(sub_, 0.3 * target, deadline_, execution_);
@@ -226,6 +264,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
           {alpha_number, round + 1, deadline_.elapsed(), value, best.relative_gap});
     }
     if (converged || late || last || stalled) {
+      latest_alpha_ = alpha;
       Solution solution = report(value);
       solution.dual = best.dual;
       solution.dual_gap = gap;

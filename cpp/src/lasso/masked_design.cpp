@@ -7,7 +7,7 @@
 namespace cvxnn::lasso {
 namespace {
 
-constexpr Index kRows = 2048;  // a multiple of 64
+constexpr Index kRows = 512;  // a multiple of 64
 
 // out_k = bit k of the pattern ? v_k : 0, as a product so that the compiler can vectorise it
 template <class In, class Out>
@@ -18,6 +18,16 @@ void masked_copy(const Word* words, const In& v, Out&& out) {
     const Index width = std::min<Index>(64, n - base);
     for (Index j = 0; j < width; ++j) {
       out[base + j] = ((word >> j) & 1) != 0 ? v[base + j] : 0.0;
+    }
+  }
+}
+
+void masked_add(const Word* words, const double* v, Index n, double* out) {
+  for (Index base = 0; base < n; base += 64) {
+    const Word word = words[base >> 6];
+    const Index width = std::min<Index>(64, n - base);
+    for (Index j = 0; j < width; ++j) {
+      out[base + j] += ((word >> j) & 1) != 0 ? v[base + j] : 0.0;
     }
   }
 }
@@ -74,6 +84,27 @@ void MaskedDesign::add_product(Index group, Index row, const ConstMatrixRef& U,
     }
     F.middleRows(begin, rows) += product;
   }
+}
+
+void MaskedDesign::add_products(const std::vector<Index>& groups, const ConstMatrixRef& U,
+                                Matrix& F, const Execution& execution) const {
+  constexpr Index kProductRows = 256;
+  const Index n = n_rows();
+  const Index count = static_cast<Index>(groups.size());
+  const double cost = 2.0 * static_cast<double>(kProductRows * U.size());
+  parallel_for(
+      (n + kProductRows - 1) / kProductRows, cost, execution, [&](Index block, int, const auto&) {
+        const Index row = block * kProductRows;
+        const Index rows = std::min(kProductRows, n - row);
+        Matrix products(rows, count);
+        for (Index k = 0; k < U.cols(); ++k) {
+          products.noalias() = X_.middleRows(row, rows) * U.col(k).reshaped(X_.cols(), count);
+          for (Index i = 0; i < count; ++i) {
+            masked_add(cells_.pattern(groups[i]) + row / 64, products.col(i).data(), rows,
+                       F.col(k).data() + row);
+          }
+        }
+      });
 }
 
 Matrix MaskedDesign::correlate_all(const ConstMatrixRef& V, const Execution& execution) const {

@@ -76,7 +76,11 @@ class Hessian {
         }
       }
     }
-    for (const Index i : support.members) spectra_.push_back(set.spectrum(i));
+    spread_.resize(support.U.rows(), support.U.cols());
+    for (std::size_t i = 0; i < support.members.size(); ++i) {
+      spectra_.push_back(set.spectrum(support.members[i]));
+      prepare_block(i);
+    }
   }
 
   const Matrix& gram() const { return gram_; }
@@ -111,26 +115,35 @@ class Hessian {
   Direction precondition(const Direction& r) const {
     Direction out{Matrix(r.D.rows(), r.D.cols()), r.db.cwiseQuotient(intercept_curvature_)};
     for (std::size_t i = 0; i < spectra_.size(); ++i) {
-      const Spectrum& s = spectra_[i];
-      const double bend = support_.bend[i];
-      Vector a = mean_curvature_ * s.values.array() + (bend + sub_.penalty.l2);
-      a = a.cwiseMax(1e-12 * a.maxCoeff());
-      const auto solve = [&](const auto& R) -> Matrix {
-        return s.vectors * (s.vectors.transpose() * R).cwiseQuotient(a.replicate(1, R.cols()));
-      };
-      const Matrix direction = rows(support_.U, i) / rows(support_.U, i).norm();
-      const Matrix solved = solve(rows(r.D, i));
-      const Matrix spread = solve(direction);
-      const double left = 1.0 - bend * direction.cwiseProduct(spread).sum();
-      const double along = direction.cwiseProduct(solved).sum();
-      out.D.middleRows(support_.starts[i], direction.rows()) =
-          solved + bend * along / std::max(left, 1e-8) * spread;
+      const Matrix& V = spectra_[i].vectors;
+      auto solved = out.D.middleRows(support_.starts[i], V.rows());
+      Matrix rotated = V.transpose() * rows(r.D, i);
+      rotated.array().colwise() /= diagonals_[i].array();
+      solved.noalias() = V * rotated;
+      const double along = rows(support_.U, i).cwiseProduct(solved).sum();
+      solved += along * rows(spread_, i);
     }
     if (!sub_.penalty.radial()) out.D.array() *= support_.free.array();
     return out;
   }
 
  private:
+  // The block B - bend u u' with B diagonal in the eigenbasis and u the unit vector along U.
+  void prepare_block(std::size_t i) {
+    const Spectrum& s = spectra_[i];
+    const double bend = support_.bend[i];
+    Vector a = mean_curvature_ * s.values.array() + (bend + sub_.penalty.l2);
+    a = a.cwiseMax(1e-12 * a.maxCoeff());
+    diagonals_.push_back(a);
+    const auto U = rows(support_.U, i);
+    Matrix rotated = s.vectors.transpose() * U;
+    rotated.array().colwise() /= a.array();
+    const Matrix solved = s.vectors * rotated;
+    const double factor = bend / U.squaredNorm();
+    const double left = std::max(1.0 - factor * U.cwiseProduct(solved).sum(), 1e-8);
+    spread_.middleRows(support_.starts[i], U.rows()) = factor / left * solved;
+  }
+
   auto rows(const Matrix& stacked, std::size_t i) const -> decltype(stacked.middleRows(0, 0)) {
     return stacked.middleRows(support_.starts[i], support_.starts[i + 1] - support_.starts[i]);
   }
@@ -142,6 +155,8 @@ class Hessian {
   Vector intercept_curvature_;
   Matrix gram_;
   std::vector<Spectrum> spectra_;
+  std::vector<Vector> diagonals_;
+  Matrix spread_;  // what the formula adds, per unit of <U, .>
 };
 
 double dot(const Direction& a, const Direction& b) {

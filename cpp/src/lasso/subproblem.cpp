@@ -1,6 +1,7 @@
 #include "lasso/subproblem.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "lasso/intercept.hpp"
@@ -77,12 +78,15 @@ Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
   if (sub.set.has_gram() && sub.K() == 1 && sub.penalty.radial()) {
     return improve_by_gram(sub, gap, deadline, execution);
   }
-  constexpr int kRounds = 200;
+  constexpr int kRounds = 500;
   constexpr int kNewtonSteps = 3;
-  constexpr int kPatience = 5;
+  constexpr int kPatience = 8;
+  // what a Newton step costs, in passes; products with all lazy groups at once are cheap
+  const double worth_newton = sub.set.lazy() ? 3.0 : 12.0;
   Poller poller(execution);
   double best_gap = std::numeric_limits<double>::infinity();
-  double best_value = std::numeric_limits<double>::infinity();
+  double best_value = best_gap;
+  double last_gap = best_gap;
   int without_progress = 0;
   for (int round = 0; round < kRounds; ++round) {
     poller.check();
@@ -95,7 +99,12 @@ Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
     if (without_progress > kPatience) return Improvement::stuck;
     best_gap = std::min(best_gap, now.gap);
     best_value = std::min(best_value, value);
-    block_descent(sub, now.movable, sub.set.has_gram() ? 5 : 2);
+    block_descent(sub, now.movable, sub.set.has_gram() ? 5 : 1);
+    // passes left at the rate of the last one
+    const double rate = round > 0 ? std::clamp(now.gap / last_gap, 0.01, 0.999) : 0.5;
+    const double passes = std::log(gap / now.gap) / std::log(rate);
+    last_gap = now.gap;
+    if (round == 0 || passes < worth_newton) continue;
     double accuracy = 0.03;
     for (int step = 0; step < kNewtonSteps; ++step) {
       const NewtonStep taken = newton_step(sub, accuracy, execution);

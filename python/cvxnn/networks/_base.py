@@ -11,8 +11,9 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from cvxnn._checks import positive_number
 from cvxnn._threads import thread_count
-from cvxnn.networks._problem import TrainingProblem, positive_number
+from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import choose_cells, train
 
 __all__ = ["ConvexEstimator"]

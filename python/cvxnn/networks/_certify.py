@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from cvxnn._checks import positive_number
 from cvxnn._native import core
 from cvxnn._threads import thread_count
 from cvxnn.arrangements import Cells
@@ -12,12 +13,7 @@ from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._network import Network
-from cvxnn.networks._problem import (
-    TrainingProblem,
-    positive_number,
-    relaxed_support,
-    solve_program,
-)
+from cvxnn.networks._problem import TrainingProblem, relaxed_support, solve_program
 from cvxnn.networks._training import choose_cells
 
 __all__ = ["certify"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn._checks import positive_number
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
@@ -21,7 +21,6 @@ __all__ = [
     "TrainingProblem",
     "cells_of_rows",
     "cells_of_samples",
-    "positive_number",
     "relaxed_support",
     "solve_program",
 ]
@@ -223,14 +222,6 @@ def relaxed_support(design: Array, v: Array) -> float:
     by_spectrum = 0.5 * (np.linalg.norm(rows.sum(axis=0)) + spectral)
     one_sign = max(np.maximum(v, 0.0) @ norms, np.maximum(-v, 0.0) @ norms)
     return float(min(by_spectrum, one_sign)) * (1.0 + 1e-10)
-
-
-def positive_number(name: str, value: Any) -> float:
-    """Check a positive finite number."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not is_number or not np.isfinite(value) or value <= 0:
-        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
-    return float(value)
 
 
 def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

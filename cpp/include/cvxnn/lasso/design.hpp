@@ -35,8 +35,8 @@ class Design {
   virtual void add_product(Index group, Index row, const ConstMatrixRef& U,
                            Eigen::Ref<Matrix> F) const = 0;
   // F += sum of X_g U_g, the U_g stacked.
-  void add_products(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
-                    const Execution& execution) const;
+  virtual void add_products(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
+                            const Execution& execution) const;
   // X_g' V of these groups, stacked.
   virtual Matrix correlate_some(const std::vector<Index>& groups, const ConstMatrixRef& V,
                                 const Execution& execution) const;

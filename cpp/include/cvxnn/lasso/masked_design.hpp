@@ -16,6 +16,8 @@ class MaskedDesign final : public Design {
   void correlate(Index group, const ConstMatrixRef& V, Eigen::Ref<Matrix> out) const override;
   void add_product(Index group, Index row, const ConstMatrixRef& U,
                    Eigen::Ref<Matrix> F) const override;
+  void add_products(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
+                    const Execution& execution) const override;
   Matrix correlate_all(const ConstMatrixRef& V, const Execution& execution) const override;
   Matrix correlate_some(const std::vector<Index>& groups, const ConstMatrixRef& V,
                         const Execution& execution) const override;

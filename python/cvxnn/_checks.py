@@ -1,0 +1,50 @@
+"""Numbers and names given by callers: each error names the argument and says what was got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import isfinite
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+__all__ = ["is_integer", "nonnegative_number", "one_of", "positive_integer", "positive_number"]
+
+
+def is_integer(value: Any) -> bool:
+    """Tell whether a value is an integer, and not a truth value."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def positive_number(name: str, value: Any) -> float:
+    """Check a positive finite number."""
+    if not _is_finite(value) or value <= 0:
+        raise ValueError(f"{name} must be a positive finite number, got {value!r}")
+    return float(value)
+
+
+def nonnegative_number(name: str, value: Any) -> float:
+    """Check a finite number that is zero or more."""
+    if not _is_finite(value) or value < 0:
+        raise ValueError(f"{name} must be a non-negative finite number, got {value!r}")
+    return float(value)
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """Check an integer that is one or more."""
+    if not is_integer(value) or value < 1:
+        raise ValueError(f"{name} must be a positive integer, got {value!r}")
+    return int(value)
+
+
+def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
+    """Check one of a few names."""
+    names = list(choices)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
+    return value
+
+
+def _is_finite(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real) and isfinite(value)
