@@ -5,8 +5,8 @@
 namespace cvxnn::lasso {
 namespace {
 
-constexpr Index kRows = 512;  // a multiple of 64
-constexpr Index kCells = 128;   // multiplied together
+constexpr Index kRows = 512;   // a multiple of 64
+constexpr Index kCells = 128;  // multiplied together
 
 // out_k = bit k of the pattern ? v_k : 0, as a product so that the compiler can vectorise it
 template <class In, class Out>
