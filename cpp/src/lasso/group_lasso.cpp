@@ -169,7 +169,8 @@ void Solver::work(double gap) {
   constexpr int kPolishSteps = 3;
   const Improvement outcome = improve(sub_, gap, deadline_, execution_);
   const Index entries = sub_.n() * used_columns() * sub_.K();
-  if (outcome != Improvement::reached || entries > kPolishedEntries) return;
+  const bool final_gap = gap <= options_.tol * null_.scale;
+  if (!final_gap || outcome != Improvement::reached || entries > kPolishedEntries) return;
   for (int step = 0; step < kPolishSteps; ++step) {
     if (newton_step(sub_, 1e-8, execution_).outcome != NewtonOutcome::moved) return;
   }
