@@ -18,7 +18,7 @@ constexpr Index kNewGroups = 16;   // violated groups taken in a round, at least
 constexpr Index kNewColumns = 100;
 constexpr Index kNewDenseColumns = 500;  // gathered at little cost
 constexpr Index kManyColumns = 500;
-constexpr Index kPolishedEntries = 100000;
+constexpr Index kPolishedEntries = 30000;
 
 // The best point without coefficients.
 struct Null {
