@@ -1,8 +1,8 @@
 // Training to a relative gap of 1e-6 over sampled and over all cells.
 #include <benchmark/benchmark.h>
 
-#include "cvxnn/enumerate.hpp"
 #include "cvxnn/cone_program.hpp"
+#include "cvxnn/enumerate.hpp"
 #include "cvxnn/sample.hpp"
 
 namespace {

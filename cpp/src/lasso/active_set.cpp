@@ -61,7 +61,7 @@ void ActiveSet::append(const std::vector<Index>& groups) {
 
 bool ActiveSet::gram_pays() const {
   const Index m = n_columns();
-  return m <= kGramColumns && (lazy_ ? design_.n_rows() >= 30 * m : 2 * m <= 3 * design_.n_rows());
+  return m <= kGramColumns && (lazy_ ? design_.n_rows() >= 30 * m : 2 * m <= design_.n_rows());
 }
 
 void ActiveSet::drop_zeros() {
@@ -70,6 +70,7 @@ void ActiveSet::drop_zeros() {
     if (!is_zero(i)) kept.push_back(i);
   }
   if (static_cast<Index>(kept.size()) == count()) return;
+  n_rough_ = 0;
   Index column = 0;
   std::vector<Index> groups;
   std::vector<Index> starts{0};
@@ -239,6 +240,46 @@ Matrix ActiveSet::correlate(const std::vector<Index>& members, const ConstMatrix
                [&](Index i, int, const auto&) {
                  out.middleRows(at[i], width(members[i])) = correlate(members[i], V);
                });
+  return out;
+}
+
+void ActiveSet::prepare_rough() {
+  if (lazy_ || has_gram_) return;
+  if (rough_columns_.cols() < columns_.cols()) {
+    rough_columns_.resize(columns_.rows(), columns_.cols());
+    n_rough_ = 0;
+  }
+  const Index fresh = n_columns() - n_rough_;
+  rough_columns_.middleCols(n_rough_, fresh) = columns_.middleCols(n_rough_, fresh).cast<float>();
+  n_rough_ = n_columns();
+}
+
+Matrix ActiveSet::rough_product(const std::vector<Index>& members, const ConstMatrixRef& U) const {
+  if (lazy_) return product(members, U);
+  const Eigen::MatrixXf rough = U.cast<float>();
+  Eigen::MatrixXf F = Eigen::MatrixXf::Zero(design_.n_rows(), U.cols());
+  Index at = 0;
+  for (const Index i : members) {
+    F.noalias() += rough_columns_.middleCols(start(i), width(i)) * rough.middleRows(at, width(i));
+    at += width(i);
+  }
+  return F.cast<double>();
+}
+
+Matrix ActiveSet::rough_correlate(const std::vector<Index>& members,
+                                  const ConstMatrixRef& V) const {
+  if (lazy_) return correlate(members, V);
+  const Eigen::MatrixXf rough = V.cast<float>();
+  std::vector<Index> at(members.size() + 1, 0);
+  for (std::size_t i = 0; i < members.size(); ++i) at[i + 1] = at[i] + width(members[i]);
+  Matrix out(at.back(), V.cols());
+  const double cost = 20.0 * static_cast<double>(V.size());
+  parallel_for(
+      static_cast<Index>(members.size()), cost, execution_, [&](Index i, int, const auto&) {
+        const auto columns = rough_columns_.middleCols(start(members[i]), width(members[i]));
+        const Eigen::MatrixXf part = columns.transpose() * rough;
+        out.middleRows(at[i], width(members[i])) = part.cast<double>();
+      });
   return out;
 }
 

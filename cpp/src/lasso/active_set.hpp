@@ -35,6 +35,10 @@ class ActiveSet {
   Matrix correlate(const std::vector<Index>& members, const ConstMatrixRef& V) const;
   void add_product(Index member, const ConstMatrixRef& U, Eigen::Ref<Matrix> F) const;
   Matrix correlate(Index member, const ConstMatrixRef& V) const;
+  // The same in float32 where columns are gathered: half the memory to read. For directions only.
+  void prepare_rough();
+  Matrix rough_product(const std::vector<Index>& members, const ConstMatrixRef& U) const;
+  Matrix rough_correlate(const std::vector<Index>& members, const ConstMatrixRef& V) const;
   // Dense columns, one after the other.
   Matrix columns(const std::vector<Index>& members) const;
 
@@ -65,9 +69,11 @@ class ActiveSet {
   std::vector<Index> groups_;
   std::vector<Index> starts_{0};
   std::unordered_map<Index, Index> member_of_;
-  Vector means_;    // of every column
-  Matrix columns_;  // n x capacity, centred; unused if lazy
-  Matrix gram_;     // capacity x capacity
+  Vector means_;                   // of every column
+  Matrix columns_;                 // n x capacity, centred; unused if lazy
+  Eigen::MatrixXf rough_columns_;  // the first of these in float32
+  Index n_rough_ = 0;
+  Matrix gram_;  // capacity x capacity
   Index gram_columns_ = 0;
   bool has_gram_ = false;
   std::unordered_map<Index, Spectrum> spectra_;  // by group

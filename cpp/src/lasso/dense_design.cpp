@@ -1,5 +1,7 @@
 #include "cvxnn/lasso/dense_design.hpp"
 
+#include <cmath>
+#include <type_traits>
 #include <utility>
 
 namespace cvxnn::lasso {
@@ -102,19 +104,29 @@ Matrix DenseDesign<Scalar>::correlate_all(const ConstMatrixRef& V,
 
 template <class Scalar>
 Vector DenseDesign<Scalar>::column_norms(const Execution& execution) const {
-  Vector norms(n_columns_);
-  parallel_for(groups_.count(), static_cast<double>(2 * n_rows_), execution,
-               [&](Index g, int, const auto&) {
-                 const Index size = groups_.size(g);
-                 Vector squares = Vector::Zero(size);
-                 Matrix block;
-                 for (Index row = 0; row < n_rows_; row += kRows) {
-                   block.resize(std::min(kRows, n_rows_ - row), size);
-                   copy_rows(g, row, block);
-                   squares += block.colwise().squaredNorm();
+  using ByColumns = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>>;
+  using ByRows =
+      Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+  Vector squares(n_columns_);  // in the order of the data
+  const Index chunks = (n_columns_ + kColumns - 1) / kColumns;
+  parallel_for(chunks, static_cast<double>(2 * kColumns * n_rows_), execution,
+               [&](Index chunk, int, const auto&) {
+                 const Index begin = chunk * kColumns;
+                 const Index count = std::min(kColumns, n_columns_ - begin);
+                 auto out = squares.segment(begin, count).transpose();
+                 out.setZero();
+                 if (layout_ == Layout::column_major) {
+                   const ByColumns X(data_, n_rows_, n_columns_);
+                   out = X.middleCols(begin, count).template cast<double>().colwise().squaredNorm();
+                   return;
                  }
-                 norms.segment(groups_.starts[g], size) = squares.cwiseSqrt();
+                 const ByRows X(data_, n_rows_, n_columns_);
+                 for (Index i = 0; i < n_rows_; ++i) {
+                   out += X.row(i).segment(begin, count).template cast<double>().cwiseAbs2();
+                 }
                });
+  Vector norms(n_columns_);
+  for (Index j = 0; j < n_columns_; ++j) norms(j) = std::sqrt(squares(groups_.columns[j]));
   return norms;
 }
 

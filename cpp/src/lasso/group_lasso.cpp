@@ -16,7 +16,9 @@ namespace {
 constexpr int kStalledRounds = 3;  // rounds without progress before giving up
 constexpr Index kNewGroups = 16;   // violated groups taken in a round, at least
 constexpr Index kNewColumns = 100;
+constexpr Index kNewDenseColumns = 500;  // gathered at little cost
 constexpr Index kManyColumns = 500;
+constexpr Index kPolishedEntries = 30000;
 
 // The best point without coefficients.
 struct Null {
@@ -78,6 +80,7 @@ class Solver {
  private:
   void enlarge(const std::vector<Index>& candidates);
   std::vector<Index> violated_groups() const;
+  void work(double gap);
   Index used_columns() const;
   void tidy();
   void extrapolate(double alpha);
@@ -119,7 +122,8 @@ std::vector<Index> Solver::violated_groups() const {
     found.emplace_back(-support / std::max(sub_.strengths(g), 1e-300), g);
   }
   std::sort(found.begin(), found.end());
-  const Index columns_allowed = std::max(kNewColumns, used_columns());
+  const Index few = problem_.design->lazy() ? kNewColumns : kNewDenseColumns;
+  const Index columns_allowed = std::max(few, used_columns());
   std::vector<Index> groups;
   Index columns = 0;
   for (const auto& [order, g] : found) {
@@ -157,6 +161,19 @@ void Solver::extrapolate(double alpha) {
   set_.W = W;
   sub_.f = f;
   sub_.b = b;
+}
+
+// Improves the working set to within `gap`. Small problems go on to the rounding: it costs nothing,
+// and equal problems written differently then have equal solutions.
+void Solver::work(double gap) {
+  constexpr int kPolishSteps = 3;
+  const Improvement outcome = improve(sub_, gap, deadline_, execution_);
+  const Index entries = sub_.n() * used_columns() * sub_.K();
+  const bool final_gap = gap <= options_.tol * null_.scale;
+  if (!final_gap || outcome != Improvement::reached || entries > kPolishedEntries) return;
+  for (int step = 0; step < kPolishSteps; ++step) {
+    if (newton_step(sub_, 1e-8, execution_).outcome != NewtonOutcome::moved) return;
+  }
 }
 
 Index Solver::used_columns() const {
@@ -233,7 +250,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     extrapolate(alpha);
     tidy();
     enlarge(violated_groups());
-    improve(sub_, 0.3 * target, deadline_, execution_);
+    work(0.3 * target);
   }
   Solution best;
   best.dual_gap = std::numeric_limits<double>::infinity();
@@ -278,7 +295,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     }
     tidy();
     enlarge(violated_groups());
-    improve(sub_, std::max(0.3 * target, 0.05 * gap), deadline_, execution_);
+    work(std::max(0.3 * target, 0.05 * gap));
   }
 }
 

@@ -63,6 +63,7 @@ class Hessian {
     const Vector& w = sub.problem.loss->weights();
     mean_curvature_ = std::max(h.sum() / w.sum(), 1e-10);
     intercept_curvature_ = as_matrix(h, sub.n()).colwise().sum().cwiseMax(1e-10 * w.sum());
+    set.prepare_rough();
     if (set.has_gram()) {
       const Index m = support.n_columns();
       gram_.resize(m, m);
@@ -92,11 +93,11 @@ class Hessian {
       out.D.noalias() = gram_ * x.D;
       out.db = x.db * sub_.set.sample_weights().sum();
     } else {
-      Matrix F = sub_.set.product(support_.members, x.D);
+      Matrix F = sub_.set.rough_product(support_.members, x.D);
       F.rowwise() += x.db.transpose();
       const Vector moved = product_(F.reshaped());
       const auto V = as_matrix(moved, n);
-      out.D = sub_.set.correlate(support_.members, V);
+      out.D = sub_.set.rough_correlate(support_.members, V);
       out.db = V.colwise().sum();
     }
     out.D += sub_.penalty.l2 * x.D;
