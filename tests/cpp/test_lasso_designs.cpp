@@ -123,6 +123,9 @@ TEST_CASE("lasso designs: masked copies, and the solution of their dense form") 
         CHECK((dense * (p.coefficients(solution) - expected)).norm() <=
               1e-4 * (dense * expected).norm());
         CHECK(p.dual(solution.dual, alpha).second <= 1e-12);
+        const lasso::Solution threaded = p.solve({alpha}, 1e-11, 2)[0];
+        CHECK(threaded.values == solution.values);
+        CHECK(threaded.dual == solution.dual);
       }
     }
   }
