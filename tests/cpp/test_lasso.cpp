@@ -131,9 +131,10 @@ TEST_CASE("lasso: separable data and hardly any penalty end with a status") {
 
 TEST_CASE("lasso: a group without a penalty, made certain by the ridge part") {
   LassoProblem p = lasso_problem("squared", 30, 20, 4);
+  const double alpha = 10.0 * lasso::alpha_max(p.problem, {});
   p.problem.group_weights(2) = 0.0;
   p.problem.l2 = 0.1;
-  const double alpha = 10.0 * lasso::alpha_max(p.problem, {});
+  CHECK(lasso::alpha_max(p.problem, {}) == std::numeric_limits<double>::infinity());
   const lasso::Solution solution = p.solve({alpha}, 1e-9)[0];
   CHECK(solution.status == Status::converged);
   CHECK(static_cast<Index>(solution.columns.size()) == p.design->groups().size(2));

@@ -33,6 +33,8 @@ class Loss {
   // far: above L(f + e) everywhere if `bounded_curvature`.
   virtual Vector majorant(const Vector& f) const;
   bool bounded_curvature() const { return max_curvature() < 1e300; }
+  // L is a sum over samples and targets.
+  virtual bool separable() const { return true; }
   // L is its own second-order expansion.
   virtual bool quadratic() const { return false; }
   // sup of l'' over the real line.

@@ -26,7 +26,8 @@ struct Null {
   Vector b;
   Vector v;
   double objective = 0.0;
-  double scale = 0.0;  // what the relative gap is relative to
+  double scale = 0.0;       // what the relative gap is relative to
+  bool is_perfect = false;  // nothing, up to rounding, is left to explain
 };
 
 Null null_model(const Problem& problem) {
@@ -34,27 +35,28 @@ Null null_model(const Problem& problem) {
   Null null;
   null.f = problem.offset.size() > 0 ? Vector(problem.offset.reshaped())
                                      : Vector(Vector::Zero(loss.size()));
-  const double start = loss.value(null.f);
   null.b = Vector::Zero(loss.n_targets());
   if (problem.fit_intercept) null.b = fit_intercept(loss, null.f);
   null.v = loss.gradient(null.f);
   null.objective = loss.value(null.f);
-  const double rounding = std::numeric_limits<double>::epsilon() * std::abs(start);
-  null.scale = std::max(null.objective - loss.infimum(), rounding);
+  const double rounding = 64.0 * std::numeric_limits<double>::epsilon() *
+                          (std::abs(null.objective) + std::abs(loss.infimum()));
+  null.scale = null.objective - loss.infimum();
+  null.is_perfect = null.scale <= rounding;
   return null;
 }
 
 Penalty penalty_of(const Problem& problem) { return {problem.l1, problem.l2, problem.positive}; }
 
+// Infinite if a group without a penalty has something to explain.
 double smallest_zero_alpha(const Problem& problem, const Correlations& correlations) {
   const Penalty penalty = penalty_of(problem);
   double largest = 0.0;
   for (Index g = 0; g < problem.group_weights.size(); ++g) {
-    const double weight = problem.group_weights(g);
-    if (!(weight > 0.0)) continue;  // without a penalty no alpha brings it to zero
     const Index begin = correlations.starts[g];
     const auto Z = correlations.Z.middleRows(begin, correlations.starts[g + 1] - begin);
-    largest = std::max(largest, penalty.support(Z) / weight);
+    const double support = penalty.support(Z);
+    if (support > 0.0) largest = std::max(largest, support / problem.group_weights(g));
   }
   return largest;
 }
@@ -243,7 +245,7 @@ Solution Solver::report(double objective) const {
 Solution Solver::solve(double alpha, Index alpha_number) {
   sub_.strengths = alpha * problem_.group_weights;
   const double target = options_.tol * null_.scale;
-  const bool zero = alpha >= largest_alpha_ && (problem_.group_weights.array() > 0.0).all();
+  const bool zero = alpha >= largest_alpha_ || null_.is_perfect;
   if (zero) {
     restart_at_zero();
   } else if (!deadline_.passed()) {
@@ -254,7 +256,8 @@ Solution Solver::solve(double alpha, Index alpha_number) {
   }
   Solution best;
   best.dual_gap = std::numeric_limits<double>::infinity();
-  double bound = -std::numeric_limits<double>::infinity();
+  double bound = problem_.loss->infimum();  // the dual vector zero proves as much
+  best.dual = Matrix::Zero(sub_.n(), sub_.K());
   int without_progress = 0;
   for (int round = 0;; ++round) {
     refresh_predictions(sub_);
@@ -263,11 +266,12 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     latest_ = screening_.correlate(v, sub_.penalty, sub_.strengths);
     const DualBound dual =
         dual_bound(dual_line(problem_, v), sub_.penalty, sub_.strengths, latest_);
-    if (round == 0 || dual.value > bound) {
+    const bool feasible = !problem_.fit_intercept || is_balanced(*problem_.loss, sub_.f, v);
+    if (feasible && dual.value > bound) {
       bound = dual.value;
       best.dual = dual.scale * v.reshaped(sub_.n(), sub_.K());
     }
-    const double gap = std::max(0.0, value - bound);
+    const double gap = null_.is_perfect ? 0.0 : std::max(0.0, value - bound);
     without_progress = gap < 0.9 * best.dual_gap ? 0 : without_progress + 1;
     best.dual_gap = std::min(best.dual_gap, gap);
     best.n_iter = round + 1;
@@ -319,7 +323,7 @@ double alpha_max(const Problem& problem, const Execution& execution) {
   correlations.starts = problem.design->groups().starts;
   correlations.Z =
       -problem.design->correlate_all(as_matrix(null.v, problem.loss->n_samples()), execution);
-  return smallest_zero_alpha(problem, correlations);
+  return null.is_perfect ? 0.0 : smallest_zero_alpha(problem, correlations);
 }
 
 }  // namespace cvxnn::lasso

@@ -1,6 +1,7 @@
 #include "lasso/intercept.hpp"
 
 #include <Eigen/Eigenvalues>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -38,9 +39,61 @@ Vector newton_step(const Matrix& H, const Vector& g, double floor) {
 
 }  // namespace
 
+namespace {
+
+constexpr double kRounding = 8.0 * std::numeric_limits<double>::epsilon();
+
+// Newton's method between bounds, each target by itself: a derivative that grows with the intercept
+// says on which side of it the best one lies, however flat the loss is.
+Vector fit_separately(const Loss& loss, Vector& f) {
+  constexpr int kSteps = 400;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Index K = loss.n_targets();
+  const Index n = loss.n_samples();
+  const Vector start = f;
+  Vector b = Vector::Zero(K);
+  Vector low = Vector::Constant(K, -kInfinity);
+  Vector high = Vector::Constant(K, kInfinity);
+  Vector stride = Vector::Ones(K);  // where nothing but the direction is known
+  for (int i = 0; i < kSteps; ++i) {
+    const Vector v = loss.gradient(f);
+    const Vector h = loss.curvature(f);
+    bool done = true;
+    for (Index k = 0; k < K; ++k) {
+      const double sum = v.segment(k * n, n).sum();
+      if (std::abs(sum) <= kRounding * v.segment(k * n, n).cwiseAbs().sum()) continue;
+      (sum > 0.0 ? high(k) : low(k)) = b(k);
+      double next = b(k) - sum / h.segment(k * n, n).sum();
+      const double side = sum > 0.0 ? -1.0 : 1.0;
+      // steps of a few logits: Newton overshoots where the curvature grows without bound
+      if (!loss.bounded_curvature()) next = std::clamp(next, b(k) - 2.0, b(k) + 2.0);
+      if (!std::isfinite(next) || next <= low(k) || next >= high(k)) {
+        const bool between = std::isfinite(low(k)) && std::isfinite(high(k));
+        next = between ? 0.5 * (low(k) + high(k)) : b(k) + side * stride(k);
+        stride(k) *= 2.0;
+      }
+      if (next == b(k) || !std::isfinite(next)) continue;
+      if (next <= low(k) || next >= high(k)) continue;  // no number in between
+      b(k) = next;
+      done = false;
+    }
+    if (done) break;
+    f = shifted(loss, start, b);
+  }
+  return b;
+}
+
+}  // namespace
+
+bool is_balanced(const Loss& loss, const Vector& f, const Vector& v) {
+  constexpr double kTolerance = 1e-10;
+  const double rounding = kRounding * loss.weights().dot(f.cwiseAbs());
+  return target_sums(loss, v).cwiseAbs().sum() <= kTolerance * v.cwiseAbs().sum() + rounding;
+}
+
 Vector fit_intercept(const Loss& loss, Vector& f) {
+  if (loss.separable()) return fit_separately(loss, f);
   constexpr int kSteps = 100;
-  constexpr double kRounding = 8.0 * std::numeric_limits<double>::epsilon();
   Vector total = Vector::Zero(loss.n_targets());
   Vector v = loss.gradient(f);
   double value = loss.value(f);

@@ -31,6 +31,7 @@ class MultinomialLoss final : public Loss {
       return weights_.cwiseProduct(moved - p.cwiseProduct(means.replicate(n_targets_, 1)));
     };
   }
+  bool separable() const override { return false; }
   double max_curvature() const override { return 0.5; }  // of the whole K x K block
 
   // v = w (p - y) with p in the simplex; -L* is the weighted entropy of p.
