@@ -87,22 +87,36 @@ bool LineSweep::move(const SweepTable& plane, const std::vector<Index>& chosen, 
   if (!(std::abs(step.slope) > (exact_ ? step.direction_bounds.error : 0.0))) return false;
   rising_ = step.slope > 0.0;
   first_ = first;
-  std::copy(unused_.begin(), unused_.end(), fixed_.begin());
-  for (const Index row : chosen) set_bit(fixed_.data(), row);
+  fix(chosen);
   touch_words();
   return exact_ ? measure<true>(step) : measure<false>(step);
 }
 
+void LineSweep::fix(const std::vector<Index>& chosen) {
+  if (n_words_ == 1) {  // in a register: each store would wait for the last
+    Word fixed = unused_[0];
+    for (const Index row : chosen) fixed |= Word{1} << row;
+    fixed_[0] = fixed;
+    return;
+  }
+  std::copy(unused_.begin(), unused_.end(), fixed_.begin());
+  for (const Index row : chosen) set_bit(fixed_.data(), row);
+}
+
 void LineSweep::touch_words() {
+  if (n_words_ == 1) {
+    touched_.resize(n_coefficients_ > 0 ? 1 : 0);
+    added_[0] = n_coefficients_ > 0 ? signs_[0].data() : no_bits_.data();
+    return;
+  }
   const auto by_word = [](const Coefficient& a, const Coefficient& b) { return a.word < b.word; };
   const auto end = coefficients_.begin() + n_coefficients_;
-  if (n_words_ > 1 && !std::is_sorted(coefficients_.begin(), end, by_word)) {
+  if (!std::is_sorted(coefficients_.begin(), end, by_word)) {
     std::sort(coefficients_.begin(), end, by_word);
   }
   for (const Index word : touched_) added_[word] = no_bits_.data();
   touched_.clear();
-  const Index n_looked_at = n_words_ > 1 ? n_coefficients_ : std::min<Index>(n_coefficients_, 1);
-  for (Index h = 0; h < n_looked_at; ++h) {
+  for (Index h = 0; h < n_coefficients_; ++h) {
     const Index word = coefficients_[h].word;
     if (!touched_.empty() && touched_.back() == word) continue;
     touched_.push_back(word);

@@ -50,6 +50,7 @@ class LineSweep {
   };
 
   bool prepare(const SweepTable& plane, const std::vector<Index>& chosen, Step& step);
+  void fix(const std::vector<Index>& chosen);
   void touch_words();
   void add_coefficient(const double* mu, double at, double nu, Index row);
   template <bool kExact>

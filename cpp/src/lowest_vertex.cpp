@@ -68,12 +68,7 @@ class LowestVertex {
     const Index n_directions = levels_.rank() - 1;
     const Matrix directions = levels_.approximate_directions();
     const Index stride = (n_ + std::max<Index>(n_directions, 1) + 7) / 8 * 8;
-    for (auto* tables : {&tables_, &detour_}) {
-      for (Index depth = 0; depth <= k_ + 1; ++depth) {
-        tables->push_back(std::make_unique<SweepTable>());
-        tables->back()->allocate(stride, levels_.rank(), std::max<Index>(k_, 1));
-      }
-    }
+    add_tables(stride, tables_);
     SweepTable& base = *tables_.back();
     base.n = n_padded_;
     base.n_left = levels_.rank();
@@ -93,6 +88,13 @@ class LowestVertex {
     for (Index j = 0; j < top.n_left; ++j) {
       std::swap(top.left[j][n_], top.left[j][n_ + level_]);
       std::fill(top.left[j] + n_ + 1, top.left[j] + top.stride, 0.0);
+    }
+  }
+
+  void add_tables(Index stride, std::vector<std::unique_ptr<SweepTable>>& tables) const {
+    for (Index depth = 0; depth <= k_ + 1; ++depth) {
+      tables.push_back(std::make_unique<SweepTable>());
+      tables.back()->allocate(stride, levels_.rank(), std::max<Index>(k_, 1));
     }
   }
 
@@ -155,6 +157,7 @@ class LowestVertex {
   // steps serve this line alone.
   bool move_by_pivots(Index first) {
     if (chosen_.size() < 2) return false;
+    if (detour_.empty()) add_tables(tables_[0]->stride, detour_);
     Rows rows = chosen_;
     const SweepTable* table = tables_[0].get();
     for (auto row = rows.begin(); row + 1 != rows.end(); ++row) {

@@ -34,6 +34,8 @@ struct Octet {
   friend Octet operator/(Octet a, Octet b) { return Octet(_mm512_div_pd(a.values, b.values)); }
   friend Octet abs(Octet a) { return Octet(_mm512_abs_pd(a.values)); }
   friend Octet min(Octet a, Octet b) { return Octet(_mm512_min_pd(a.values, b.values)); }
+  friend Octet max(Octet a, Octet b) { return Octet(_mm512_max_pd(a.values, b.values)); }
+  friend double largest(Octet a) { return _mm512_reduce_max_pd(a.values); }
   // b in the given lanes.
   friend Octet blend(Octet a, Octet b, unsigned lanes) {
     return Octet(_mm512_mask_mov_pd(a.values, static_cast<__mmask8>(lanes), b.values));
@@ -88,6 +90,14 @@ struct Octet {
   }
   friend Octet min(Octet a, Octet b) {
     return {_mm256_min_pd(a.low, b.low), _mm256_min_pd(a.high, b.high)};
+  }
+  friend Octet max(Octet a, Octet b) {
+    return {_mm256_max_pd(a.low, b.low), _mm256_max_pd(a.high, b.high)};
+  }
+  friend double largest(Octet a) {
+    const __m256d four = _mm256_max_pd(a.low, a.high);
+    const __m128d two = _mm_max_pd(_mm256_castpd256_pd128(four), _mm256_extractf128_pd(four, 1));
+    return _mm_cvtsd_f64(_mm_max_sd(two, _mm_unpackhi_pd(two, two)));
   }
   friend Octet blend(Octet a, Octet b, unsigned lanes) {
     const __m256i chosen = _mm256_set1_epi64x(static_cast<long long>(lanes));
@@ -166,6 +176,14 @@ struct Octet {
   }
   friend Octet min(const Octet& a, const Octet& b) {
     return each(a, b, [](double x, double y) { return x < y ? x : y; });
+  }
+  friend Octet max(const Octet& a, const Octet& b) {
+    return each(a, b, [](double x, double y) { return x > y ? x : y; });
+  }
+  friend double largest(const Octet& a) {
+    double result = a.values[0];
+    for (const double value : a.values) result = value > result ? value : result;
+    return result;
   }
   friend Octet blend(const Octet& a, const Octet& b, unsigned lanes) {
     Octet result = a;

@@ -11,16 +11,6 @@ namespace {
 
 constexpr double kRounding = std::numeric_limits<double>::epsilon();  // two roundings of a term
 
-double largest_of(const double* column, Index n) {
-  double largest = 0.0;
-#pragma omp simd reduction(max : largest)
-  for (Index i = 0; i < n; ++i) {
-    const double size = std::abs(column[i]);
-    largest = largest < size ? size : largest;
-  }
-  return largest;
-}
-
 inline void eliminate(const double* from, const double* factor, double pivot_value, Index begin,
                       Index end, double* to) {
   const Octet value(pivot_value);
@@ -41,10 +31,13 @@ void SweepTable::allocate(Index rows, Index left_columns, Index chosen_columns) 
 
 Index pivot_column(const SweepTable& table, Index row) {
   Index best = 0;
-  for (Index j = 1; j < table.n_left; ++j) {
-    if (std::abs(table.left[j][row]) > std::abs(table.left[best][row])) best = j;
+  double most = std::abs(table.left[0][row]);
+  for (Index j = 1; j < table.n_left; ++j) {  // without branches, which nobody could predict
+    const double size = std::abs(table.left[j][row]);
+    best = size > most ? j : best;
+    most = std::max(size, most);
   }
-  return std::abs(table.left[best][row]) > 4.0 * table.bounds.error ? best : -1;
+  return most > 4.0 * table.bounds.error ? best : -1;
 }
 
 double largest_left(const SweepTable& table, Index row) {
@@ -105,8 +98,13 @@ void choose_row(const SweepTable& table, Index row, Index column, Index from, Sw
   out.n_chosen = table.n_chosen + 1;
 
   double* factor = out.chosen[table.n_chosen];
-  for (Index i = 0; i < end; i += kOctet) (Octet(entries + i) * Octet(inverse)).store(factor + i);
-  out.bounds = at(bounds_after(table, row, column), largest_of(factor, end));
+  Octet widest(0.0);
+  for (Index i = 0; i < end; i += kOctet) {
+    const Octet f = Octet(entries + i) * Octet(inverse);
+    f.store(factor + i);
+    widest = max(widest, abs(f));
+  }
+  out.bounds = at(bounds_after(table, row, column), largest(widest));
   eliminate(table.alpha, factor, table.alpha[row], 0, end, out.alpha);
   Index place = 0;
   for (Index j = 0; j < table.n_left; ++j) {
