@@ -11,9 +11,6 @@
 
 namespace cvxnn {
 
-// float32 halves the time; its results carry `sweep_error` and serve to screen.
-enum class Precision { float32, float64 };
-
 // Writes word first_word + w of cell begin + i to out[w * count + i], for w < n_words and
 // i < count; bits past the last row are 0. Called by several threads at once.
 using MaskSource =
@@ -35,7 +32,8 @@ MaskSource selected_masks(const Cells& cells, const std::vector<Index>& selected
 // is the same whenever and wherever it is made. X and gates must outlive the source.
 MaskSource gate_masks(const Matrix& X, const Matrix& gates);
 
-// R is n x C, one column of residuals per target.
+// R is n x C, one column of residuals per target. In either precision the result is within
+// `sweep_error` of the true one.
 void sweep_gradients(const ConstMatrixRef& X, const ConstMatrixRef& R, const MaskSource& masks,
                      Index n_cells, Precision precision, const Execution& execution,
                      const GradientSink& sink);

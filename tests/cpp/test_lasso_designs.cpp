@@ -17,18 +17,18 @@ using lasso::Layout;
 // `X` holds the columns in the order of the groups.
 void check_design(const Design& design, const Matrix& X, double accuracy) {
   const Matrix V = test::gaussian(X.rows(), 3, 1);
-  const Matrix products = design.correlate_all(V, {2, {}});
+  const Matrix products = design.correlate_all(V, Precision::float64, {2, {}});
   CHECK((products - X.transpose() * V).norm() <= accuracy * products.norm());
   const lasso::Groups& groups = design.groups();
   CHECK((design.column_norms({}).array() >= X.colwise().norm().transpose().array() * (1 - 1e-14))
             .all());
   std::vector<Index> odd;
   for (Index g = 1; g < groups.count(); g += 2) odd.push_back(g);
-  const Matrix some = design.correlate_some(odd, V, {});
+  const Matrix some = design.correlate_some(odd, V, Precision::float64, {});
   Matrix F = Matrix::Ones(X.rows(), 3);
   Matrix expected = F;
   const Matrix U = test::gaussian(some.rows(), 3, 2);
-  design.add_products(odd, U, F, {2, {}});
+  design.add_products(odd, U, F, Precision::float64, {2, {}});
   Index at = 0;
   for (const Index g : odd) {
     const Matrix Xg = X.middleCols(groups.starts[g], groups.size(g));
@@ -45,6 +45,30 @@ void check_design(const Design& design, const Matrix& X, double accuracy) {
     at += width;
   }
   CHECK((F - expected).norm() <= accuracy * expected.norm());
+}
+
+// In float32 products are near, and within the bound that the design claims.
+void check_float32(const Design& design) {
+  const Matrix V = test::gaussian(design.n_rows(), 2, 7);
+  const lasso::Groups& groups = design.groups();
+  std::vector<Index> all;
+  for (Index g = 0; g < groups.count(); ++g) all.push_back(g);
+  const Matrix exact = design.correlate_all(V, Precision::float64, {});
+  const Matrix rough = design.correlate_all(V, Precision::float32, {});
+  const double bound = design.float32_error(V);
+  CHECK(bound > 0.0);
+  for (Index g = 0; g < groups.count(); ++g) {
+    const auto rows = Eigen::seqN(groups.starts[g], groups.size(g));
+    CHECK((exact(rows, Eigen::all) - rough(rows, Eigen::all)).norm() <= bound);
+  }
+  CHECK((design.correlate_some(all, V, Precision::float32, {}) - exact).norm() <=
+        1e-5 * exact.norm());
+  const Matrix U = test::gaussian(exact.rows(), 2, 8);
+  Matrix F = Matrix::Ones(design.n_rows(), 2);
+  Matrix rough_F = F;
+  design.add_products(all, U, F, Precision::float64, {});
+  design.add_products(all, U, rough_F, Precision::float32, {2, {}});
+  CHECK((rough_F - F).norm() <= 1e-5 * F.norm());
 }
 
 Matrix in_group_order(const Matrix& X, const lasso::Groups& groups) {
@@ -108,6 +132,7 @@ TEST_CASE("lasso designs: masked copies, and the solution of their dense form") 
     }
     const lasso::MaskedDesign masked(X, cells);
     check_design(masked, dense, 1e-13);
+    check_float32(masked);
 
     for (const std::string loss : {"squared", "logistic"}) {
       for (const bool fit_intercept : {true, false}) {

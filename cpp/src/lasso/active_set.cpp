@@ -2,6 +2,7 @@
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace cvxnn::lasso {
@@ -15,6 +16,12 @@ constexpr std::size_t kSpectraEntries = 32u << 20;
 void grow(Matrix& matrix, Index rows, Index columns) {
   if (matrix.rows() >= rows && matrix.cols() >= columns) return;
   matrix.conservativeResize(std::max(rows, matrix.rows()), std::max(columns, 2 * matrix.cols()));
+}
+
+// Numbers are brought to size before they become floats; a power of two rounds nothing.
+double scale_of(const ConstMatrixRef& M) {
+  const double largest = M.size() > 0 ? M.lpNorm<Eigen::Infinity>() : 0.0;
+  return largest > 0.0 && std::isfinite(largest) ? std::exp2(std::ilogb(largest)) : 1.0;
 }
 
 }  // namespace
@@ -43,7 +50,8 @@ void ActiveSet::append(const std::vector<Index>& groups) {
   means_.tail(m - first_column).setZero();
   if (problem_.fit_intercept) {
     means_.tail(m - first_column) =
-        design_.correlate_some(groups, weights_, execution_).col(0) / weights_.sum();
+        design_.correlate_some(groups, weights_, Precision::float64, execution_).col(0) /
+        weights_.sum();
   }
   const double entries = static_cast<double>(design_.n_rows()) * static_cast<double>(m);
   if (!lazy_ && entries > kGatherEntries) {
@@ -70,7 +78,7 @@ void ActiveSet::drop_zeros() {
     if (!is_zero(i)) kept.push_back(i);
   }
   if (static_cast<Index>(kept.size()) == count()) return;
-  n_rough_ = 0;
+  n_single_ = 0;
   Index column = 0;
   std::vector<Index> groups;
   std::vector<Index> starts{0};
@@ -191,16 +199,29 @@ Matrix ActiveSet::correlate(Index member, const ConstMatrixRef& V) const {
   return out;
 }
 
-Matrix ActiveSet::product(const std::vector<Index>& members, const ConstMatrixRef& U) const {
-  Matrix F = Matrix::Zero(design_.n_rows(), U.cols());
-  if (!lazy_) {
-    Index at = 0;
-    for (const Index i : members) {
-      F.noalias() += columns_.middleCols(start(i), width(i)) * U.middleRows(at, width(i));
-      at += width(i);
-    }
-    return F;
+template <class Columns>
+Matrix ActiveSet::gathered_product(const Columns& columns, const std::vector<Index>& members,
+                                   const ConstMatrixRef& U) const {
+  using Real = typename Columns::Scalar;
+  using Dense = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
+  const double scale = scale_of(U);
+  const Dense scaled = (U / scale).cast<Real>();
+  Dense F = Dense::Zero(design_.n_rows(), U.cols());
+  Index at = 0;
+  for (const Index i : members) {
+    F.noalias() += columns.middleCols(start(i), width(i)) * scaled.middleRows(at, width(i));
+    at += width(i);
   }
+  return scale * F.template cast<double>();
+}
+
+Matrix ActiveSet::product(const std::vector<Index>& members, const ConstMatrixRef& U,
+                          Precision precision) const {
+  if (!lazy_) {
+    return precision == Precision::float32 ? gathered_product(single_columns_, members, U)
+                                           : gathered_product(columns_, members, U);
+  }
+  Matrix F = Matrix::Zero(design_.n_rows(), U.cols());
   std::vector<Index> chosen;
   Eigen::RowVectorXd shift = Eigen::RowVectorXd::Zero(U.cols());
   Index at = 0;
@@ -209,78 +230,60 @@ Matrix ActiveSet::product(const std::vector<Index>& members, const ConstMatrixRe
     shift += means_.segment(start(i), width(i)).transpose() * U.middleRows(at, width(i));
     at += width(i);
   }
-  design_.add_products(chosen, U, F, execution_);
+  design_.add_products(chosen, U, F, precision, execution_);
   if (problem_.fit_intercept) F.rowwise() -= shift;
   return F;
 }
 
-Matrix ActiveSet::correlate(const std::vector<Index>& members, const ConstMatrixRef& V) const {
-  Index total = 0;
-  std::vector<Index> chosen;
-  for (const Index i : members) {
-    chosen.push_back(groups_[i]);
-    total += width(i);
-  }
-  if (lazy_) {
-    Matrix out = design_.correlate_some(chosen, V, execution_);
-    if (!problem_.fit_intercept) return out;
-    const Eigen::RowVectorXd sums = V.colwise().sum();
-    Index at = 0;
-    for (const Index i : members) {
-      out.middleRows(at, width(i)).noalias() -= means_.segment(start(i), width(i)) * sums;
-      at += width(i);
-    }
-    return out;
-  }
-  Matrix out(total, V.cols());
-  std::vector<Index> at(members.size() + 1, 0);
-  for (std::size_t i = 0; i < members.size(); ++i) at[i + 1] = at[i] + width(members[i]);
-  const double cost = 20.0 * static_cast<double>(V.size());
-  parallel_for(static_cast<Index>(members.size()), cost, execution_,
-               [&](Index i, int, const auto&) {
-                 out.middleRows(at[i], width(members[i])) = correlate(members[i], V);
-               });
-  return out;
-}
-
-void ActiveSet::prepare_rough() {
-  if (lazy_ || has_gram_) return;
-  if (rough_columns_.cols() < columns_.cols()) {
-    rough_columns_.resize(columns_.rows(), columns_.cols());
-    n_rough_ = 0;
-  }
-  const Index fresh = n_columns() - n_rough_;
-  rough_columns_.middleCols(n_rough_, fresh) = columns_.middleCols(n_rough_, fresh).cast<float>();
-  n_rough_ = n_columns();
-}
-
-Matrix ActiveSet::rough_product(const std::vector<Index>& members, const ConstMatrixRef& U) const {
-  if (lazy_) return product(members, U);
-  const Eigen::MatrixXf rough = U.cast<float>();
-  Eigen::MatrixXf F = Eigen::MatrixXf::Zero(design_.n_rows(), U.cols());
-  Index at = 0;
-  for (const Index i : members) {
-    F.noalias() += rough_columns_.middleCols(start(i), width(i)) * rough.middleRows(at, width(i));
-    at += width(i);
-  }
-  return F.cast<double>();
-}
-
-Matrix ActiveSet::rough_correlate(const std::vector<Index>& members,
-                                  const ConstMatrixRef& V) const {
-  if (lazy_) return correlate(members, V);
-  const Eigen::MatrixXf rough = V.cast<float>();
+template <class Columns>
+Matrix ActiveSet::gathered_correlations(const Columns& columns, const std::vector<Index>& members,
+                                        const ConstMatrixRef& V) const {
+  using Real = typename Columns::Scalar;
+  using Dense = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
+  const double scale = scale_of(V);
+  const Dense scaled = (V / scale).cast<Real>();
   std::vector<Index> at(members.size() + 1, 0);
   for (std::size_t i = 0; i < members.size(); ++i) at[i + 1] = at[i] + width(members[i]);
   Matrix out(at.back(), V.cols());
   const double cost = 20.0 * static_cast<double>(V.size());
-  parallel_for(
-      static_cast<Index>(members.size()), cost, execution_, [&](Index i, int, const auto&) {
-        const auto columns = rough_columns_.middleCols(start(members[i]), width(members[i]));
-        const Eigen::MatrixXf part = columns.transpose() * rough;
-        out.middleRows(at[i], width(members[i])) = part.cast<double>();
-      });
+  parallel_for(static_cast<Index>(members.size()), cost, execution_,
+               [&](Index i, int, const auto&) {
+                 const auto block = columns.middleCols(start(members[i]), width(members[i]));
+                 const Dense part = block.transpose() * scaled;
+                 out.middleRows(at[i], width(members[i])) = scale * part.template cast<double>();
+               });
   return out;
+}
+
+Matrix ActiveSet::correlate(const std::vector<Index>& members, const ConstMatrixRef& V,
+                            Precision precision) const {
+  if (!lazy_) {
+    return precision == Precision::float32 ? gathered_correlations(single_columns_, members, V)
+                                           : gathered_correlations(columns_, members, V);
+  }
+  std::vector<Index> chosen;
+  for (const Index i : members) chosen.push_back(groups_[i]);
+  Matrix out = design_.correlate_some(chosen, V, precision, execution_);
+  if (!problem_.fit_intercept) return out;
+  const Eigen::RowVectorXd sums = V.colwise().sum();
+  Index at = 0;
+  for (const Index i : members) {
+    out.middleRows(at, width(i)).noalias() -= means_.segment(start(i), width(i)) * sums;
+    at += width(i);
+  }
+  return out;
+}
+
+void ActiveSet::prepare_float32() {
+  if (lazy_ || has_gram_) return;
+  if (single_columns_.cols() < columns_.cols()) {
+    single_columns_.resize(columns_.rows(), columns_.cols());
+    n_single_ = 0;
+  }
+  const Index fresh = n_columns() - n_single_;
+  single_columns_.middleCols(n_single_, fresh) =
+      columns_.middleCols(n_single_, fresh).cast<float>();
+  n_single_ = n_columns();
 }
 
 const Spectrum& ActiveSet::spectrum(Index member) {
@@ -288,14 +291,15 @@ const Spectrum& ActiveSet::spectrum(Index member) {
   if (found != spectra_.end()) return found->second;
   const Index d = width(member);
   if (spectra_.size() * static_cast<std::size_t>(d * d) > kSpectraEntries) spectra_.clear();
-  Matrix gram = Matrix::Zero(d, d);
+  Matrix gram = Matrix::Zero(d, d);  // its lower triangle
   if (has_gram_) {
     gram = gram_.block(start(member), start(member), d, d);
   } else {
     for (Index row = 0; row < design_.n_rows(); row += kRows) {
       const Index here = std::min(kRows, design_.n_rows() - row);
-      const Matrix block = row_block({member}, row, here);
-      gram.noalias() += block.transpose() * weights_.segment(row, here).asDiagonal() * block;
+      Matrix block = row_block({member}, row, here);
+      block.array().colwise() *= weights_.segment(row, here).array().sqrt();
+      gram.selfadjointView<Eigen::Lower>().rankUpdate(block.transpose());
     }
   }
   const Eigen::SelfAdjointEigenSolver<Matrix> eigen(gram);

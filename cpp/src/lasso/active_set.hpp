@@ -31,14 +31,14 @@ class ActiveSet {
   void drop_zeros();
 
   // All products are with centred columns; U and the results are stacked in the order of `members`.
-  Matrix product(const std::vector<Index>& members, const ConstMatrixRef& U) const;
-  Matrix correlate(const std::vector<Index>& members, const ConstMatrixRef& V) const;
+  Matrix product(const std::vector<Index>& members, const ConstMatrixRef& U,
+                 Precision precision = Precision::float64) const;
+  Matrix correlate(const std::vector<Index>& members, const ConstMatrixRef& V,
+                   Precision precision = Precision::float64) const;
   void add_product(Index member, const ConstMatrixRef& U, Eigen::Ref<Matrix> F) const;
   Matrix correlate(Index member, const ConstMatrixRef& V) const;
-  // The same in float32 where columns are gathered: half the memory to read. For directions only.
-  void prepare_rough();
-  Matrix rough_product(const std::vector<Index>& members, const ConstMatrixRef& U) const;
-  Matrix rough_correlate(const std::vector<Index>& members, const ConstMatrixRef& V) const;
+  // To be called before products in float32, which are for directions only.
+  void prepare_float32();
   // Dense columns, one after the other.
   Matrix columns(const std::vector<Index>& members) const;
 
@@ -59,6 +59,12 @@ class ActiveSet {
   void gather(Index first_member);
   void extend_gram(Index first_column);
   bool gram_pays() const;
+  template <class Columns>
+  Matrix gathered_product(const Columns& columns, const std::vector<Index>& members,
+                          const ConstMatrixRef& U) const;
+  template <class Columns>
+  Matrix gathered_correlations(const Columns& columns, const std::vector<Index>& members,
+                               const ConstMatrixRef& V) const;
   Matrix row_block(const std::vector<Index>& members, Index row, Index count) const;
 
   const Problem& problem_;
@@ -69,10 +75,10 @@ class ActiveSet {
   std::vector<Index> groups_;
   std::vector<Index> starts_{0};
   std::unordered_map<Index, Index> member_of_;
-  Vector means_;                   // of every column
-  Matrix columns_;                 // n x capacity, centred; unused if lazy
-  Eigen::MatrixXf rough_columns_;  // the first of these in float32
-  Index n_rough_ = 0;
+  Vector means_;                    // of every column
+  Matrix columns_;                  // n x capacity, centred; unused if lazy
+  Eigen::MatrixXf single_columns_;  // the first of these in float32
+  Index n_single_ = 0;
   Matrix gram_;  // capacity x capacity
   Index gram_columns_ = 0;
   bool has_gram_ = false;

@@ -62,7 +62,7 @@ void DenseDesign<Scalar>::add_product(Index group, Index row, const ConstMatrixR
 }
 
 template <class Scalar>
-Matrix DenseDesign<Scalar>::correlate_all(const ConstMatrixRef& V,
+Matrix DenseDesign<Scalar>::correlate_all(const ConstMatrixRef& V, Precision,
                                           const Execution& execution) const {
   using ByColumns = Eigen::Map<const Eigen::Matrix<Scalar, Eigen::Dynamic, Eigen::Dynamic>>;
   using ByRows =

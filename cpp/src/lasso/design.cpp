@@ -1,5 +1,6 @@
 #include "cvxnn/lasso/design.hpp"
 
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -27,8 +28,12 @@ void check_groups(const Groups& groups, Index n_columns) {
   }
 }
 
+double Design::float32_error(const ConstMatrixRef&) const {
+  return std::numeric_limits<double>::infinity();
+}
+
 void Design::add_products(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
-                          const Execution& execution) const {
+                          Precision, const Execution& execution) const {
   constexpr Index kRows = 8192;
   const Index n = n_rows();
   const double cost = 2.0 * static_cast<double>(kRows * U.size());
@@ -43,7 +48,7 @@ void Design::add_products(const std::vector<Index>& groups, const ConstMatrixRef
   });
 }
 
-Matrix Design::correlate_some(const std::vector<Index>& groups, const ConstMatrixRef& V,
+Matrix Design::correlate_some(const std::vector<Index>& groups, const ConstMatrixRef& V, Precision,
                               const Execution& execution) const {
   std::vector<Index> at(groups.size() + 1, 0);
   for (std::size_t i = 0; i < groups.size(); ++i) at[i + 1] = at[i] + groups_.size(groups[i]);

@@ -82,7 +82,7 @@ class Solver {
  private:
   void enlarge(const std::vector<Index>& candidates);
   std::vector<Index> violated_groups() const;
-  void work(double gap);
+  bool polish();
   Index used_columns() const;
   void tidy();
   void extrapolate(double alpha);
@@ -165,17 +165,16 @@ void Solver::extrapolate(double alpha) {
   sub_.b = b;
 }
 
-// Improves the working set to within `gap`. Small problems go on to the rounding: it costs nothing,
-// and equal problems written differently then have equal solutions.
-void Solver::work(double gap) {
-  constexpr int kPolishSteps = 3;
-  const Improvement outcome = improve(sub_, gap, deadline_, execution_);
-  const Index entries = sub_.n() * used_columns() * sub_.K();
-  const bool final_gap = gap <= options_.tol * null_.scale;
-  if (!final_gap || outcome != Improvement::reached || entries > kPolishedEntries) return;
-  for (int step = 0; step < kPolishSteps; ++step) {
-    if (newton_step(sub_, 1e-8, execution_).outcome != NewtonOutcome::moved) return;
+// Takes a small problem from its tolerance to the rounding: it costs nothing, and equal problems
+// written differently then have equal solutions. Returns whether anything changed.
+bool Solver::polish() {
+  constexpr int kSteps = 3;
+  if (sub_.n() * used_columns() * sub_.K() > kPolishedEntries) return false;
+  int moves = 0;
+  while (moves < kSteps && newton_step(sub_, 1e-8, execution_).outcome == NewtonOutcome::moved) {
+    ++moves;
   }
+  return moves > 0;
 }
 
 Index Solver::used_columns() const {
@@ -252,13 +251,17 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     extrapolate(alpha);
     tidy();
     enlarge(violated_groups());
-    work(0.3 * target);
+    // far from the solution the first working set is not worth much effort
+    const bool cold = support_of(set_).empty();
+    const double enough = std::max(0.3 * target, cold ? 1e-3 * null_.scale : 0.0);
+    improve(sub_, enough, deadline_, execution_);
   }
   Solution best;
   best.dual_gap = std::numeric_limits<double>::infinity();
   double bound = problem_.loss->infimum();  // the dual vector zero proves as much
   best.dual = Matrix::Zero(sub_.n(), sub_.K());
   int without_progress = 0;
+  bool polished = false;
   for (int round = 0;; ++round) {
     refresh_predictions(sub_);
     const double value = objective(sub_);
@@ -279,6 +282,10 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     const bool converged = gap <= target;
     const bool late = deadline_.passed();
     const bool last = round + 1 >= options_.max_iter;
+    if (converged && !zero && !polished && !last) {
+      polished = true;
+      if (polish()) continue;
+    }
     const bool stalled = without_progress >= kStalledRounds;
     if (options_.on_progress) {
       options_.on_progress(
@@ -299,7 +306,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
     }
     tidy();
     enlarge(violated_groups());
-    work(std::max(0.3 * target, 0.05 * gap));
+    improve(sub_, std::max(0.3 * target, 0.2 * gap), deadline_, execution_);
   }
 }
 
@@ -321,8 +328,8 @@ double alpha_max(const Problem& problem, const Execution& execution) {
   const Null null = null_model(problem);
   Correlations correlations;
   correlations.starts = problem.design->groups().starts;
-  correlations.Z =
-      -problem.design->correlate_all(as_matrix(null.v, problem.loss->n_samples()), execution);
+  correlations.Z = -problem.design->correlate_all(as_matrix(null.v, problem.loss->n_samples()),
+                                                  Precision::float64, execution);
   return null.is_perfect ? 0.0 : smallest_zero_alpha(problem, correlations);
 }
 

@@ -22,18 +22,19 @@ void masked_copy(const Word* words, const In& v, Out&& out) {
   }
 }
 
-void masked_add(const Word* words, const double* v, Index n, double* out) {
+template <class Real>
+void masked_add(const Word* words, const Real* v, Index n, Real* out) {
   for (Index base = 0; base < n; base += 64) {
     const Word word = words[base >> 6];
     const Index width = std::min<Index>(64, n - base);
     for (Index j = 0; j < width; ++j) {
-      out[base + j] += ((word >> j) & 1) != 0 ? v[base + j] : 0.0;
+      out[base + j] += ((word >> j) & 1) != 0 ? v[base + j] : Real{0};
     }
   }
 }
 
 Matrix stacked_gradients(const ConstMatrixRef& X, const ConstMatrixRef& V, const MaskSource& masks,
-                         Index n_cells, const Execution& execution) {
+                         Index n_cells, Precision precision, const Execution& execution) {
   const Index d = X.cols();
   Matrix out(n_cells * d, V.cols());
   const auto stack = [&](Index begin, const ConstMatrixRef& gradients) {
@@ -41,7 +42,7 @@ Matrix stacked_gradients(const ConstMatrixRef& X, const ConstMatrixRef& V, const
       out.middleRows((begin + c) * d, d) = gradients.col(c).reshaped(d, V.cols());
     }
   };
-  sweep_gradients(X, V, masks, n_cells, Precision::float64, execution, stack);
+  sweep_gradients(X, V, masks, n_cells, precision, execution, stack);
   return out;
 }
 
@@ -86,35 +87,57 @@ void MaskedDesign::add_product(Index group, Index row, const ConstMatrixRef& U,
   }
 }
 
-void MaskedDesign::add_products(const std::vector<Index>& groups, const ConstMatrixRef& U,
-                                Matrix& F, const Execution& execution) const {
+template <class Real>
+void MaskedDesign::add_products_in(const std::vector<Index>& groups, const ConstMatrixRef& U,
+                                   Matrix& F, const Execution& execution) const {
+  using Columns = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
   constexpr Index kProductRows = 256;
   const Index n = n_rows();
+  const Index d = X_.cols();
   const Index count = static_cast<Index>(groups.size());
+  const Columns coefficients = U.cast<Real>();
   const double cost = 2.0 * static_cast<double>(kProductRows * U.size());
-  parallel_for(
-      (n + kProductRows - 1) / kProductRows, cost, execution, [&](Index block, int, const auto&) {
-        const Index row = block * kProductRows;
-        const Index rows = std::min(kProductRows, n - row);
-        Matrix products(rows, count);
-        for (Index k = 0; k < U.cols(); ++k) {
-          products.noalias() = X_.middleRows(row, rows) * U.col(k).reshaped(X_.cols(), count);
-          for (Index i = 0; i < count; ++i) {
-            masked_add(cells_.pattern(groups[i]) + row / 64, products.col(i).data(), rows,
-                       F.col(k).data() + row);
-          }
-        }
-      });
+  parallel_for((n + kProductRows - 1) / kProductRows, cost, execution,
+               [&](Index block, int, const auto&) {
+                 const Index row = block * kProductRows;
+                 const Index rows = std::min(kProductRows, n - row);
+                 const Columns X = X_.middleRows(row, rows).template cast<Real>();
+                 Columns products(rows, count);
+                 Eigen::Matrix<Real, Eigen::Dynamic, 1> sum(rows);
+                 for (Index k = 0; k < U.cols(); ++k) {
+                   products.noalias() = X * coefficients.col(k).reshaped(d, count);
+                   sum.setZero();
+                   for (Index i = 0; i < count; ++i) {
+                     masked_add(cells_.pattern(groups[i]) + row / 64, products.col(i).data(), rows,
+                                sum.data());
+                   }
+                   F.col(k).segment(row, rows) += sum.template cast<double>();
+                 }
+               });
 }
 
-Matrix MaskedDesign::correlate_all(const ConstMatrixRef& V, const Execution& execution) const {
-  return stacked_gradients(X_, V, stored_masks(cells_), cells_.size(), execution);
+void MaskedDesign::add_products(const std::vector<Index>& groups, const ConstMatrixRef& U,
+                                Matrix& F, Precision precision, const Execution& execution) const {
+  if (precision == Precision::float32) {
+    add_products_in<float>(groups, U, F, execution);
+  } else {
+    add_products_in<double>(groups, U, F, execution);
+  }
+}
+
+Matrix MaskedDesign::correlate_all(const ConstMatrixRef& V, Precision precision,
+                                   const Execution& execution) const {
+  return stacked_gradients(X_, V, stored_masks(cells_), cells_.size(), precision, execution);
+}
+
+double MaskedDesign::float32_error(const ConstMatrixRef& V) const {
+  return sweep_error(X_, V, Precision::float32);
 }
 
 Matrix MaskedDesign::correlate_some(const std::vector<Index>& groups, const ConstMatrixRef& V,
-                                    const Execution& execution) const {
+                                    Precision precision, const Execution& execution) const {
   return stacked_gradients(X_, V, selected_masks(cells_, groups), static_cast<Index>(groups.size()),
-                           execution);
+                           precision, execution);
 }
 
 Vector MaskedDesign::column_norms(const Execution&) const {

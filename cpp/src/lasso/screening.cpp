@@ -38,8 +38,49 @@ Vector Screening::rounding(double length) const {
 Correlations Screening::sweep(const Vector& v) const {
   Correlations result;
   result.starts = design_.groups().starts;
-  result.Z = -design_.correlate_all(as_matrix(v, design_.n_rows()), execution_);
+  result.Z = -design_.correlate_all(as_matrix(v, design_.n_rows()), Precision::float64, execution_);
   result.slack = rounding(v.norm());
+  return result;
+}
+
+// Those that may exceed their strength.
+std::vector<Index> Screening::open_groups(const Correlations& correlations, const Penalty& penalty,
+                                          const Vector& strengths) const {
+  const Groups& groups = design_.groups();
+  std::vector<Index> open;
+  for (Index g = 0; g < groups.count(); ++g) {
+    const auto block = correlations.Z.middleRows(groups.starts[g], groups.size(g));
+    if (penalty.support(block) + correlations.slack(g) <= kMargin * strengths(g)) continue;
+    open.push_back(g);
+  }
+  return open;
+}
+
+Index Screening::columns_of(const std::vector<Index>& groups) const {
+  Index columns = 0;
+  for (const Index g : groups) columns += design_.groups().size(g);
+  return columns;
+}
+
+Correlations Screening::sweep_in_float32(const Vector& v, double error, const Penalty& penalty,
+                                         const Vector& strengths) {
+  const Groups& groups = design_.groups();
+  const auto V = as_matrix(v, design_.n_rows());
+  Correlations result;
+  result.starts = groups.starts;
+  result.Z = -design_.correlate_all(V, Precision::float32, execution_);
+  result.slack = Vector::Constant(groups.count(), error);
+  const std::vector<Index> open = open_groups(result, penalty, strengths);
+  const Matrix products = design_.correlate_some(open, V, Precision::float64, execution_);
+  const Vector exact_slack = rounding(v.norm());
+  Index at = 0;
+  for (const Index g : open) {
+    result.Z.middleRows(groups.starts[g], groups.size(g)) =
+        -products.middleRows(at, groups.size(g));
+    result.slack(g) = exact_slack(g);
+    at += groups.size(g);
+  }
+  n_open_columns_ = at;
   return result;
 }
 
@@ -87,7 +128,17 @@ void Screening::extend(const Vector& e, const Matrix& products) {
 
 Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
                                   const Vector& strengths) {
-  if (!caching_) return sweep(v);
+  const double few_columns = kOpenShare * static_cast<double>(design_.groups().n_columns());
+  if (!caching_) {
+    const double error = design_.float32_error(as_matrix(v, design_.n_rows()));
+    const bool few_open = 2.0 * static_cast<double>(n_open_columns_) < few_columns;
+    if (std::isfinite(error) && few_open && strengths.maxCoeff() > 0.0) {
+      return sweep_in_float32(v, error, penalty, strengths);
+    }
+    Correlations result = sweep(v);
+    n_open_columns_ = columns_of(open_groups(result, penalty, strengths));
+    return result;
+  }
   ++n_sweeps_;
   Vector e = v;
   Vector c = Vector::Zero(Q_.cols());
@@ -113,22 +164,15 @@ Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
   result.starts = groups.starts;
   result.Z = -(XQ_ * c);
   result.slack = left * residual_norms_ + error;
-  std::vector<Index> open;
-  Index open_columns = 0;
-  for (Index g = 0; g < groups.count(); ++g) {
-    const auto block = result.Z.middleRows(groups.starts[g], groups.size(g));
-    if (penalty.support(block) + result.slack(g) <= kMargin * strengths(g)) continue;
-    open.push_back(g);
-    open_columns += groups.size(g);
-  }
-  if (static_cast<double>(open_columns) > kOpenShare * static_cast<double>(groups.n_columns())) {
-    const Matrix products = design_.correlate_all(e, execution_);
+  const std::vector<Index> open = open_groups(result, penalty, strengths);
+  if (static_cast<double>(columns_of(open)) > few_columns) {
+    const Matrix products = design_.correlate_all(e, Precision::float64, execution_);
     result.Z -= products;
     result.slack = error;
     if (left > 1e-6 * v.norm()) extend(e, products);
     return result;
   }
-  const Matrix products = design_.correlate_some(open, e, execution_);
+  const Matrix products = design_.correlate_some(open, e, Precision::float64, execution_);
   Index at = 0;
   for (const Index g : open) {
     result.Z.middleRows(groups.starts[g], groups.size(g)) -=

@@ -8,7 +8,8 @@ namespace cvxnn::lasso {
 // Keeps X' Q for an orthonormal basis Q of dual vectors seen. For a new v = Q c + e the
 // correlations X_g' v lie within ||(I - Q Q') X_g|| ||e|| of (X_g' Q) c; only groups for which that
 // leaves open whether they exceed their strength are multiplied. With several targets, or where
-// products are cheap, every call is one pass over all groups.
+// products are cheap, every call is one pass over all groups, in float32 if its error is known and
+// few groups are left open.
 class Screening {
  public:
   Screening(const Problem& problem, const Execution& execution);
@@ -18,6 +19,11 @@ class Screening {
 
  private:
   Correlations sweep(const Vector& v) const;
+  Correlations sweep_in_float32(const Vector& v, double error, const Penalty& penalty,
+                                const Vector& strengths);
+  std::vector<Index> open_groups(const Correlations& correlations, const Penalty& penalty,
+                                 const Vector& strengths) const;
+  Index columns_of(const std::vector<Index>& groups) const;
   void prepare_norms();
   // Takes e / ||e|| into the basis, with products = X' e.
   void extend(const Vector& e, const Matrix& products);
@@ -34,6 +40,7 @@ class Screening {
   Matrix XQ_;
   int n_sweeps_ = 0;
   bool caching_;
+  Index n_open_columns_ = 0;  // when last looked at
 };
 
 }  // namespace cvxnn::lasso

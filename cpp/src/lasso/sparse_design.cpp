@@ -62,7 +62,8 @@ void SparseDesign::add_product(Index group, Index row, const ConstMatrixRef& U,
   }
 }
 
-Matrix SparseDesign::correlate_all(const ConstMatrixRef& V, const Execution& execution) const {
+Matrix SparseDesign::correlate_all(const ConstMatrixRef& V, Precision,
+                                   const Execution& execution) const {
   Matrix out(groups_.n_columns(), V.cols());
   const double entries =
       static_cast<double>(indptr_[groups_.n_columns()]) / static_cast<double>(groups_.count());

@@ -20,6 +20,12 @@ double objective(const Subproblem& sub) {
   return sub.problem.loss->value(sub.f) + penalty_value(sub);
 }
 
+void move_to(Subproblem& sub, const Point& point) {
+  sub.set.W = point.W;
+  sub.f = point.f;
+  sub.b = point.b;
+}
+
 std::vector<Index> support_of(const ActiveSet& set) {
   std::vector<Index> members;
   for (Index i = 0; i < set.count(); ++i) {
@@ -82,7 +88,8 @@ Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
   constexpr int kNewtonSteps = 3;
   constexpr int kPatience = 8;
   // what a Newton step costs, in passes; products with all lazy groups at once are cheap
-  const double worth_newton = sub.set.lazy() ? 3.0 : 12.0;
+  const double worth_newton = sub.set.lazy() ? 3.0 : 15.0;
+  const int n_passes = sub.set.lazy() && !sub.set.has_gram() ? 1 : 5;  // between looks at the gap
   Poller poller(execution);
   double best_gap = std::numeric_limits<double>::infinity();
   double best_value = best_gap;
@@ -99,10 +106,10 @@ Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
     if (without_progress > kPatience) return Improvement::stuck;
     best_gap = std::min(best_gap, now.gap);
     best_value = std::min(best_value, value);
-    block_descent(sub, now.movable, sub.set.has_gram() ? 5 : 1);
-    // passes left at the rate of the last one
+    block_descent(sub, now.movable, n_passes);
+    // passes left at the rate of the last ones
     const double rate = round > 0 ? std::clamp(now.gap / last_gap, 0.01, 0.999) : 0.5;
-    const double passes = std::log(gap / now.gap) / std::log(rate);
+    const double passes = n_passes * std::log(gap / now.gap) / std::log(rate);
     last_gap = now.gap;
     if (round == 0 || passes < worth_newton) continue;
     double accuracy = 0.03;

@@ -34,6 +34,15 @@ struct Subproblem {
   Eigen::Map<Matrix> F() { return {f.data(), n(), K()}; }
 };
 
+struct Point {
+  Matrix W;
+  Vector f;
+  Vector b;
+};
+
+inline Point point_of(const Subproblem& sub) { return {sub.set.W, sub.f, sub.b}; }
+void move_to(Subproblem& sub, const Point& point);
+
 inline Eigen::Map<const Matrix> as_matrix(const Vector& v, Index n) {
   return {v.data(), n, v.size() / n};
 }

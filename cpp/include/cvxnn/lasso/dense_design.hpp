@@ -18,7 +18,8 @@ class DenseDesign final : public Design {
   void correlate(Index group, const ConstMatrixRef& V, Eigen::Ref<Matrix> out) const override;
   void add_product(Index group, Index row, const ConstMatrixRef& U,
                    Eigen::Ref<Matrix> F) const override;
-  Matrix correlate_all(const ConstMatrixRef& V, const Execution& execution) const override;
+  Matrix correlate_all(const ConstMatrixRef& V, Precision precision,
+                       const Execution& execution) const override;
   Vector column_norms(const Execution& execution) const override;
 
  private:

@@ -34,14 +34,17 @@ class Design {
   // F += the rows row, .., row + F.rows() - 1 of X_g U; row is a multiple of 64.
   virtual void add_product(Index group, Index row, const ConstMatrixRef& U,
                            Eigen::Ref<Matrix> F) const = 0;
-  // F += sum of X_g U_g, the U_g stacked.
+  // F += sum of X_g U_g, the U_g stacked. At least in this precision.
   virtual void add_products(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
-                            const Execution& execution) const;
-  // X_g' V of these groups, stacked.
+                            Precision precision, const Execution& execution) const;
+  // X_g' V of these groups, stacked. At least in this precision.
   virtual Matrix correlate_some(const std::vector<Index>& groups, const ConstMatrixRef& V,
-                                const Execution& execution) const;
-  // X' V for every group, the columns in the order of `groups`.
-  virtual Matrix correlate_all(const ConstMatrixRef& V, const Execution& execution) const = 0;
+                                Precision precision, const Execution& execution) const;
+  // X' V for every group, the columns in the order of `groups`. At least in this precision.
+  virtual Matrix correlate_all(const ConstMatrixRef& V, Precision precision,
+                               const Execution& execution) const = 0;
+  // A bound on the error of every group's part of it in float32; infinite if that is not faster.
+  virtual double float32_error(const ConstMatrixRef& V) const;
   // The Euclidean norm of every column, or a number above it.
   virtual Vector column_norms(const Execution& execution) const = 0;
   // Whether products with X_g cost less than with a dense copy of it.

@@ -17,14 +17,20 @@ class MaskedDesign final : public Design {
   void add_product(Index group, Index row, const ConstMatrixRef& U,
                    Eigen::Ref<Matrix> F) const override;
   void add_products(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
-                    const Execution& execution) const override;
-  Matrix correlate_all(const ConstMatrixRef& V, const Execution& execution) const override;
+                    Precision precision, const Execution& execution) const override;
+  Matrix correlate_all(const ConstMatrixRef& V, Precision precision,
+                       const Execution& execution) const override;
   Matrix correlate_some(const std::vector<Index>& groups, const ConstMatrixRef& V,
-                        const Execution& execution) const override;
+                        Precision precision, const Execution& execution) const override;
+  double float32_error(const ConstMatrixRef& V) const override;
   Vector column_norms(const Execution& execution) const override;
   bool lazy() const override { return true; }
 
  private:
+  template <class Real>
+  void add_products_in(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
+                       const Execution& execution) const;
+
   Eigen::Map<const Matrix> X_;
   const Cells& cells_;
 };
