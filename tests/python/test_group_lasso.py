@@ -1,5 +1,7 @@
 """The group lasso's optima, certificates and paths, beside cvxpy and an evaluator in NumPy."""
 
+import warnings
+
 import numpy as np
 import pytest
 from group_lasso_reference import (
@@ -16,7 +18,7 @@ from group_lasso_reference import (
 )
 from sklearn.exceptions import ConvergenceWarning
 
-from cvxnn.group_lasso import GroupLasso, alpha_max, group_lasso_path
+from cvxnn.group_lasso import GroupLasso, GroupLassoClassifier, alpha_max, group_lasso_path
 from cvxnn.group_lasso._problem import Problem
 from cvxnn.group_lasso._solving import Options, solve_path
 
@@ -347,3 +349,28 @@ def test_time_limit():
     assert model.status_ == "time_limit"
     assert np.isfinite(model.coef_).all()
     assert 1e-13 < model.relative_gap_ < np.inf
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "squared_hinge"])
+def test_support_with_more_columns_than_its_rank(loss):
+    # the objective then falls in straight lines until a coefficient vanishes
+    random = np.random.default_rng(0)
+    X = random.standard_normal((15, 30))[random.integers(0, 15, 57)]
+    y = X @ random.standard_normal(30) + 0.1 * random.standard_normal(57)
+    if loss in ("logistic", "squared_hinge"):
+        y = np.where(y > 0.0, 1.0, -1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        group_lasso_path(X, y, loss=loss, n_alphas=10, eps=1e-3)
+
+
+def test_classes_nearly_separated_by_their_frequency():
+    random = np.random.default_rng(0)
+    X = random.standard_normal((33, 2))
+    y = np.repeat([0, 1, 2], 11)
+    weight = np.where(y == 0, 1.0, 1e-7)
+    model = GroupLassoClassifier(1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model.fit(X, y, sample_weight=weight)
+    assert model.status_ == "converged"

@@ -103,3 +103,22 @@ def test_claims(loss, kind, change, share, tol, seed):
     assert solution.relative_gap == pytest.approx(solution.dual_gap / scale, rel=1e-6, abs=1e-10)
     assert (solution.relative_gap <= tol) == (solution.status == "converged")
     assert W.min() >= 0.0 or not case.positive
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_claims_of_more_dual_vectors_than_samples(seed):
+    # correlations with the dual vectors of earlier rounds are used again: more of those than
+    # dimensions cannot all be new directions
+    random = np.random.default_rng(seed)
+    n = int(random.integers(2, 5))
+    X = random.standard_normal((n, 40)) * np.exp(2.0 * random.standard_normal(40))
+    y = random.standard_normal((n, 1))
+    groups = [[j] for j in range(40)]
+    case = Case(X, y, groups, loss="huber", delta=1.0, fit_intercept=bool(seed % 2))
+    problem = Problem.from_arrays(np.asfortranarray(X), y, **case.options())
+    alphas = critical_alpha(problem, 1) * np.geomspace(0.9, 1e-2, 30)
+    solutions = solve_path(problem, alphas, Options(1e-9, 1000, None, 1), keep_dual=True)
+    for case.alpha, solution in zip(alphas, solutions, strict=True):
+        found = objective(case, solution.coefficients(40).T, solution.intercept)
+        bound = dual_objective(case, solution.dual)
+        assert found - bound <= solution.dual_gap + 1e-11 * (1.0 + gap_scale(case))

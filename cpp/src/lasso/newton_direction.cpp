@@ -1,3 +1,4 @@
+#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 
@@ -6,6 +7,7 @@
 namespace cvxnn::lasso {
 namespace {
 
+constexpr Index kDenseSize = 400;         // largest Hessian to make column by column
 constexpr Index kDirectSize = 4000;       // largest system to factorise
 constexpr double kDirectEntries = 3.2e7;  // of the columns needed for it
 constexpr double kProductSpeedUp = 5.0;   // of large products over matrix-vector ones, per flop
@@ -63,6 +65,7 @@ class Hessian {
         }
       }
     }
+    ridge_ = sub.penalty.l2 + sub.damping * typical_curvature(set);
     spread_.resize(support.U.rows(), support.U.cols());
     for (std::size_t i = 0; i < support.members.size(); ++i) {
       prepare_block(i, set.spectrum(support.members[i]));
@@ -70,22 +73,25 @@ class Hessian {
   }
 
   const Matrix& gram() const { return gram_; }
+  double ridge() const { return ridge_; }  // of the penalty, and damping
 
-  Direction apply(const Direction& x) const {
+  Direction apply(const Direction& x) const { return apply(x, precision_); }
+
+  Direction apply(const Direction& x, Precision precision) const {
     Direction out;
     const Index n = sub_.n();
     if (gram_.size() > 0) {
       out.D.noalias() = gram_ * x.D;
       out.db = x.db * sub_.set.sample_weights().sum();
     } else {
-      Matrix F = sub_.set.product(support_.members, x.D, precision_);
+      Matrix F = sub_.set.product(support_.members, x.D, precision);
       F.rowwise() += x.db.transpose();
       const Vector moved = product_(F.reshaped());
       const auto V = as_matrix(moved, n);
-      out.D = sub_.set.correlate(support_.members, V, precision_);
+      out.D = sub_.set.correlate(support_.members, V, precision);
       out.db = V.colwise().sum();
     }
-    out.D += sub_.penalty.l2 * x.D;
+    out.D += ridge_ * x.D;
     for (std::size_t i = 0; i < support_.members.size(); ++i) {
       const auto U = rows(support_.U, i);
       const auto D = rows(x.D, i);
@@ -118,10 +124,19 @@ class Hessian {
   }
 
  private:
+  // Of the loss along a column, at most.
+  double typical_curvature(ActiveSet& set) const {
+    const Loss& loss = *sub_.problem.loss;
+    double sum = 0.0;
+    for (const Index member : support_.members) sum += set.spectrum(member).values.mean();
+    const double mean = sum / static_cast<double>(support_.members.size());
+    return mean * (loss.bounded_curvature() ? loss.max_curvature() : mean_curvature_);
+  }
+
   // The block B - bend u u' with B diagonal in the eigenbasis and u the unit vector along U.
   void prepare_block(std::size_t i, const Spectrum& s) {
     const double bend = support_.bend[i];
-    Vector a = mean_curvature_ * s.values.array() + (bend + sub_.penalty.l2);
+    Vector a = mean_curvature_ * s.values.array() + (bend + ridge_);
     a = a.cwiseMax(1e-12 * a.maxCoeff());
     const double smallest = a.minCoeff();
     roots_.push_back(
@@ -145,6 +160,7 @@ class Hessian {
   Precision precision_;
   std::function<Vector(const Vector&)> product_;
   double mean_curvature_;
+  double ridge_;
   Vector intercept_curvature_;
   Matrix gram_;
   // Roots of the inverse blocks, without `spread_`: the preconditioner stays positive in float32.
@@ -185,19 +201,19 @@ bool conjugate_gradients(const Hessian& hessian, const Direction& rhs, double ac
   return rz <= target;
 }
 
-std::vector<GroupCurvature> penalty_curvatures(const Subproblem& sub, const Support& s) {
+std::vector<GroupCurvature> penalty_curvatures(const Support& s, double ridge) {
   std::vector<GroupCurvature> groups;
   for (std::size_t i = 0; i < s.members.size(); ++i) {
     const Index width = s.starts[i + 1] - s.starts[i];
     const Vector direction = s.U.col(0).segment(s.starts[i], width).normalized();
-    groups.push_back({s.starts[i], width, sub.penalty.l2 + s.bend[i], sub.penalty.l2, direction});
+    groups.push_back({s.starts[i], width, ridge + s.bend[i], ridge, direction});
   }
   return groups;
 }
 
 // One target and a radial penalty: the whole system by a factorisation.
 Direction solve_directly(const Subproblem& sub, const Support& s, const Hessian& hessian) {
-  const std::vector<GroupCurvature> groups = penalty_curvatures(sub, s);
+  const std::vector<GroupCurvature> groups = penalty_curvatures(s, hessian.ridge());
   const Vector gradient = s.gradient.col(0);
   if (hessian.gram().size() > 0) {
     return {solve_in_feature_space(hessian.gram(), groups, gradient), Vector::Zero(1)};
@@ -224,6 +240,32 @@ Direction solve_directly(const Subproblem& sub, const Support& s, const Hessian&
   return {d, Vector::Constant(1, -means.dot(d))};
 }
 
+// Any penalty and number of targets, for small systems: the whole Hessian, column by column.
+Direction solve_densely(const Subproblem& sub, const Support& s, const Hessian& hessian) {
+  const Index m = s.U.size();
+  const Index K = sub.problem.fit_intercept ? sub.K() : 0;
+  Matrix H(m + K, m + K);
+  for (Index j = 0; j < m + K; ++j) {
+    Direction unit{Matrix::Zero(s.U.rows(), s.U.cols()), Vector::Zero(sub.K())};
+    (j < m ? unit.D(j) : unit.db(j - m)) = 1.0;
+    const Direction column = hessian.apply(unit, Precision::float64);
+    H.col(j) << column.D.reshaped(), column.db.head(K);
+  }
+  Vector rhs(m + K);
+  rhs << -s.gradient.reshaped(), -s.intercept_gradient.head(K);
+  for (Index j = 0; j < m; ++j) {
+    if (s.free(j) != 0.0) continue;
+    H.row(j).setZero();
+    H.col(j).setZero();
+    H(j, j) = 1.0;
+  }
+  H.diagonal().array() += 1e-13 * H.diagonal().maxCoeff();
+  const Vector d = H.ldlt().solve(rhs);
+  Direction out{d.head(m).reshaped(s.U.rows(), s.U.cols()), Vector::Zero(sub.K())};
+  out.db.head(K) = d.tail(K);
+  return out;
+}
+
 Direction solve(Subproblem& sub, const Support& s, const Hessian& hessian, double accuracy,
                 const Execution& execution) {
   const double n = static_cast<double>(sub.n());
@@ -240,15 +282,18 @@ Direction solve(Subproblem& sub, const Support& s, const Hessian& hessian, doubl
   const double speed_up = sub.set.lazy() ? 1.0 : kProductSpeedUp;  // lazy products are large ones
   const double budget = (forming + factorising) / speed_up / one_product;
   if (direct && (sub.prefer_direct || budget < 10.0)) return solve_directly(sub, s, hessian);
-  const int max_iter = direct ? static_cast<int>(std::min(budget, 500.0)) : 500;
+  const bool dense = !direct && s.U.size() <= kDenseSize;
+  if (dense && sub.prefer_direct) return solve_densely(sub, s, hessian);
+  const double patience = direct ? budget : dense ? static_cast<double>(s.U.size()) : 500.0;
+  const int max_iter = static_cast<int>(std::min(patience, 500.0));
   Poller poller(execution);
   Direction d;
   const Direction rhs{-s.gradient, sub.problem.fit_intercept ? Vector(-s.intercept_gradient)
                                                              : Vector(Vector::Zero(sub.K()))};
   const bool solved = conjugate_gradients(hessian, rhs, accuracy, max_iter, poller, d);
-  if (solved || !direct) return d;
+  if (solved || !(direct || dense)) return d;
   sub.prefer_direct = true;
-  return solve_directly(sub, s, hessian);
+  return direct ? solve_directly(sub, s, hessian) : solve_densely(sub, s, hessian);
 }
 
 }  // namespace

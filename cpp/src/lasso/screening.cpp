@@ -11,6 +11,8 @@ namespace {
 constexpr int kSweepsBeforeNorms = 4;  // a single solve is over before the norms would pay
 constexpr Index kBasis = 48;
 constexpr Index kDeflateEvery = 6;
+constexpr double kLeastShare =
+    1e-6;                           // of a vector, outside the basis: less is not orthogonal to it
 constexpr double kMargin = 0.98;    // a dual vector may be stretched by 1 / kMargin without harm
 constexpr double kOpenShare = 0.2;  // of the columns; with more, one pass over all is cheaper
 
@@ -116,10 +118,10 @@ void Screening::prepare_norms() {
   deflated_ = XQ_.cols();
 }
 
-void Screening::extend(const Vector& e, const Matrix& products) {
+void Screening::extend(const Vector& e, const Matrix& products, double length) {
   const Index q = Q_.cols();
   const double left = e.norm();
-  if (q >= kBasis || !(left > 0.0)) return;
+  if (q >= kBasis || !(left > kLeastShare * length)) return;
   Q_.conservativeResize(e.size(), q + 1);
   Q_.col(q) = e / left;
   XQ_.conservativeResize(products.rows(), q + 1);
@@ -152,7 +154,7 @@ Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
   const Vector error = rounding(4.0 * v.norm() + c.lpNorm<1>());
   if (n_sweeps_ <= kSweepsBeforeNorms) {
     Correlations result = sweep(e);
-    extend(e, -result.Z);
+    extend(e, -result.Z, v.norm());
     if (c.size() > 0) result.Z -= XQ_.leftCols(c.size()) * c;
     result.slack = error;
     return result;
@@ -169,7 +171,7 @@ Correlations Screening::correlate(const Vector& v, const Penalty& penalty,
     const Matrix products = design_.correlate_all(e, Precision::float64, execution_);
     result.Z -= products;
     result.slack = error;
-    if (left > 1e-6 * v.norm()) extend(e, products);
+    extend(e, products, v.norm());
     return result;
   }
   const Matrix products = design_.correlate_some(open, e, Precision::float64, execution_);

@@ -25,8 +25,9 @@ class Screening {
                                  const Vector& strengths) const;
   Index columns_of(const std::vector<Index>& groups) const;
   void prepare_norms();
-  // Takes e / ||e|| into the basis, with products = X' e.
-  void extend(const Vector& e, const Matrix& products);
+  // Takes e / ||e|| into the basis, with products = X' e, if e is more than rounding of a vector of
+  // this length.
+  void extend(const Vector& e, const Matrix& products, double length);
   Vector rounding(double length) const;
 
   const Problem& problem_;

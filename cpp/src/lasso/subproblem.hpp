@@ -26,6 +26,7 @@ struct Subproblem {
   ActiveSet& set;
   Vector f;                    // offset + centred columns times W + intercept, target by target
   Vector b;                    // the intercept that goes with centred columns
+  double damping = 0.0;        // of Newton steps, in units of the curvature of the loss
   bool prefer_direct = false;  // conjugate gradients took longer than a factorisation would
 
   Index n() const { return problem.loss->n_samples(); }

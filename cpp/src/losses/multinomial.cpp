@@ -13,12 +13,24 @@ class MultinomialLoss final : public Loss {
   double value(const Vector& f) const override {
     const auto F = f.reshaped(n_samples(), n_targets_);
     const Vector largest = F.rowwise().maxCoeff();
-    const Vector sums = (F.colwise() - largest).array().exp().rowwise().sum();
+    // sum of exp(f_k - largest) less the 1 of the largest, without cancellation
+    Vector others = Vector::Constant(n_samples(), -1.0);
+    for (Index k = 0; k < n_targets_; ++k) {
+      others.array() += (F.col(k).array() == largest.array()).cast<double>();
+    }
+    for (Index k = 0; k < n_targets_; ++k) {
+      const auto below = (F.col(k) - largest).array();
+      others.array() += (below == 0.0).select(0.0, below.exp());
+    }
     const Vector fitted = F.cwiseProduct(targets()).rowwise().sum();
-    return sample_weights().dot((sums.array().log() + largest.array() - fitted.array()).matrix());
+    return sample_weights().dot((others.array().log1p() + (largest - fitted).array()).matrix());
   }
   Vector gradient(const Vector& f) const override {
-    return weights_.cwiseProduct(probabilities(f) - y_);
+    // p - y, that of the right class from the others: near 1 the difference would be rounding
+    const Vector wrong = probabilities(f).array() * (1.0 - y_.array());
+    const Vector missing = wrong.reshaped(n_samples(), n_targets_).rowwise().sum();
+    const Vector right = y_.cwiseProduct(missing.replicate(n_targets_, 1));
+    return weights_.cwiseProduct(wrong - right);
   }
   Vector curvature(const Vector& f) const override {
     const auto p = probabilities(f);
