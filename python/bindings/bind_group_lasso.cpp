@@ -135,7 +135,7 @@ py::list solve(const AnyDesign& design, const MatrixView& y, const VectorView& g
                const std::optional<MatrixView>& offset, const std::vector<double>& alphas,
                double l1, double l2, bool positive, bool fit_intercept, double tol, int max_iter,
                double max_seconds, int n_threads, const std::optional<StartTuple>& start,
-               const std::optional<std::function<void(py::dict)>>& on_progress) {
+               const std::optional<std::function<py::object(py::dict)>>& on_progress) {
   BoundProblem bound(design, y, group_weights, loss, delta, sample_weight, offset);
   bound.problem.l1 = l1;
   bound.problem.l2 = l2;
@@ -148,7 +148,7 @@ py::list solve(const AnyDesign& design, const MatrixView& y, const VectorView& g
   if (on_progress) {
     options.on_progress = [&](const lasso::Progress& progress) {
       const py::gil_scoped_acquire gil;
-      (*on_progress)(to_dict(progress));
+      return static_cast<bool>(py::bool_((*on_progress)(to_dict(progress))));
     };
   }
   lasso::Start given;

@@ -43,6 +43,8 @@ inline const char* name_of(Status status) {
       return "time_limit";
     case Status::iteration_limit:
       return "iteration_limit";
+    case Status::stopped:
+      return "stopped";
     case Status::stalled:
       return "stalled";
   }

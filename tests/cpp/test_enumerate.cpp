@@ -1,5 +1,4 @@
-// The cells of an arrangement: listing, counting, locating points and finding witnesses, against
-// known counts and an exact brute force.
+// The cells of an arrangement: listing and counting, against known counts and an exact brute force.
 #include "cvxnn/enumerate.hpp"
 
 #include <doctest/doctest.h>
@@ -12,7 +11,6 @@
 #include "brute_force.hpp"
 #include "cvxnn/count.hpp"
 #include "cvxnn/sample.hpp"
-#include "cvxnn/witness.hpp"
 #include "data.hpp"
 
 namespace cvxnn {
@@ -280,124 +278,6 @@ TEST_CASE("enumerate: interrupted by the poll, soon") {
     CHECK_THROWS_AS(locate_cells(many, test::gaussian(100000, 6, 2), stopped), Interrupted);
     CHECK(std::chrono::duration<double>(Clock::now() - start).count() < 3.0);
   }
-}
-
-TEST_CASE("sample: located cells are in the list") {
-  const Matrix X = test::gaussian(12, 3, 5);
-  const Patterns patterns = list(X);
-  const Matrix points = test::gaussian(20000, 3, 6);
-  const LocatedCells located = locate_cells(X, points, threads(2));
-  CHECK(located.cells.bits == locate_cells(X, points, threads(1)).cells.bits);
-  CHECK(std::count(located.interior.begin(), located.interior.end(), 1) == points.rows());
-  Cells distinct = located.cells;
-  sort_unique(distinct);
-  const Patterns seen = to_strings(distinct);
-  CHECK(std::includes(patterns.begin(), patterns.end(), seen.begin(), seen.end()));
-}
-
-TEST_CASE("sample: points on hyperplanes are flagged") {
-  Matrix X = test::integers(8, 3, 2, 1);
-  X.row(5).setZero();
-  const Matrix points = test::integers(200, 3, 3, 2);
-  const Matrix products = points * X.transpose();
-  const LocatedCells located = locate_cells(X, points, threads(1));
-  for (Index i = 0; i < points.rows(); ++i) {
-    bool interior = true;
-    for (Index k = 0; k < X.rows(); ++k) {
-      CHECK(get_bit(located.cells.pattern(i), k) == (products(i, k) > 0.0));
-      interior = interior && (products(i, k) != 0.0 || X.row(k).isZero(0));
-    }
-    CHECK((located.interior[i] != 0) == interior);
-  }
-}
-
-TEST_CASE("sample: signs beyond the reach of doubles") {
-  const Matrix X{{1.0, -1.0}, {1e-200, 0.0}, {1e300, -1e300}, {0.0, -1e-320}};
-  const Matrix points{{1.0 + kUlp, 1.0}, {1e300, 1e300}, {1e-200, -1e-200}};
-  const LocatedCells located = locate_cells(X, points, threads(1));
-  CHECK(to_strings(located.cells) == Patterns{"1110", "0100", "1111"});
-  CHECK(located.interior == std::vector<char>{1, 0, 1});
-}
-
-TEST_CASE("witness: strictly inside and widest") {
-  Matrix X = test::braid(3);
-  X.row(4) = -2.0 * X.row(0);
-  X.row(5).setZero();
-  for (const Matrix& rows : {X, test::threshold(2), test::gaussian(14, 4, 1)}) {
-    const Cells cells = enumerate_cells(Arrangement(rows), {}, threads(1));
-    const Matrix witnesses = find_witnesses(rows, cells, threads(2));
-    const LocatedCells located = locate_cells(rows, witnesses, threads(1));
-    CHECK(located.cells.bits == cells.bits);
-    CHECK(std::count(located.interior.begin(), located.interior.end(), 1) == cells.size());
-    const Matrix unit = rows.rowwise().normalized();
-    const auto margin = [&](Index i, const Vector& u) {
-      double smallest = kForever;
-      for (Index k = 0; k < rows.rows(); ++k) {
-        const double side = get_bit(cells.pattern(i), k) ? 1.0 : -1.0;
-        if (!rows.row(k).isZero(0)) smallest = std::min(smallest, side * unit.row(k).dot(u));
-      }
-      return smallest / u.norm();
-    };
-    for (Index i = 0; i < cells.size(); ++i) {
-      const Vector witness = witnesses.row(i);
-      CHECK(witness.norm() == doctest::Approx(1.0));
-      for (const double radius : {1e-3, 0.03, 0.3}) {
-        const Vector other = witness + radius * test::gaussian(rows.cols(), 1, i).col(0);
-        CHECK(margin(i, other) <= margin(i, witness) + 1e-12);
-      }
-    }
-  }
-}
-
-TEST_CASE("witness: an empty cell has none") {
-  Cells cells;
-  cells.n_hyperplanes = 3;
-  cells.bits = {0b111, 0b011};
-  const Matrix X{{1.0, 0.0}, {0.0, 1.0}, {-1.0, -1.0}};
-  const Matrix witnesses = find_witnesses(X, cells, threads(1));
-  CHECK(witnesses.row(0).isZero(0));
-  CHECK_FALSE(witnesses.row(1).isZero(0));
-}
-
-TEST_CASE("explore_sums: sums of rows, few changes from cell to cell, every cell once") {
-  for (const bool affine : {false, true}) {
-    for (const Method method : kMethods) {
-      const Matrix X = test::gaussian(17, 4, 3);
-      const Arrangement arrangement =
-          affine ? Arrangement(X, test::gaussian(17, 1, 4).col(0)) : Arrangement(X);
-      const Matrix V = test::gaussian(3, 17, 5);
-      const Engine engine{method, true, true};
-      Cells cells;
-      cells.n_hyperplanes = 17;
-      Index n_changes = 0;
-      std::vector<Task> tasks = first_tasks(arrangement, engine);
-      while (!tasks.empty()) {
-        const Task task = tasks.back();
-        tasks.pop_back();
-        const auto visit = [&](const Word* pattern, const Vector& sum) {
-          Vector expected = Vector::Zero(3);
-          for (Index k = 0; k < 17; ++k) {
-            if (get_bit(pattern, k)) expected += V.col(k);
-            if (!cells.bits.empty())
-              n_changes += get_bit(&cells.bits.back(), k) != get_bit(pattern, k);
-          }
-          CHECK((sum - expected).cwiseAbs().maxCoeff() < 1e-12);
-          cells.bits.push_back(*pattern);
-        };
-        for (Task& rest : explore_sums(arrangement, engine, task, 100, V, visit, {})) {
-          tasks.push_back(std::move(rest));
-        }
-      }
-      if (method != Method::reverse_search) CHECK(n_changes < 5 * cells.size());
-      const Index n_listed = cells.size();
-      sort_unique(cells);
-      CHECK(cells.size() == n_listed);
-      CHECK(cells.bits == enumerate_cells(arrangement, {}, threads(1)).bits);
-    }
-  }
-  const Arrangement arrangement(test::gaussian(5, 2, 1));
-  CHECK_THROWS_AS(explore_sums(arrangement, {}, {}, 1, Matrix(2, 4), {}, {}),
-                  std::invalid_argument);
 }
 
 }  // namespace

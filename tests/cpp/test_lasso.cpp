@@ -196,9 +196,17 @@ TEST_CASE("lasso: a start, limits and the poll") {
   check_certificate(p, cut, alpha);
   const Execution stopped{1, [] { return true; }};
   options.max_seconds = std::numeric_limits<double>::infinity();
-  options.on_progress = [](const lasso::Progress&) { throw std::runtime_error("stop"); };
+  options.on_progress = [](const lasso::Progress&) -> bool { throw std::runtime_error("stop"); };
   CHECK_THROWS_AS(lasso::solve_group_lasso(p.problem, {alpha}, options, nullptr, {}),
                   std::runtime_error);
+  int n_calls = 0;
+  options.tol = 1e-14;
+  options.on_progress = [&](const lasso::Progress&) { return ++n_calls == 1; };
+  for (const lasso::Solution& early :
+       lasso::solve_group_lasso(p.problem, {alpha, 0.5 * alpha}, options, nullptr, {})) {
+    CHECK(early.status == Status::stopped);
+  }
+  CHECK(n_calls == 1);
 }
 
 }  // namespace

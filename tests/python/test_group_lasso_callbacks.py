@@ -1,7 +1,10 @@
 """What scikit-learn's callbacks see of a fit, and interruption."""
 
+import warnings
+
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn.group_lasso import GroupLasso, GroupLassoClassifier, GroupLassoCV
 
@@ -82,3 +85,25 @@ def test_errors_end_the_tasks():
 def fail(context):
     if context.task_name == "round":
         raise RuntimeError("enough")
+
+
+class Impatient(Recorder):
+    """Asks to stop after the first round."""
+
+    def on_fit_task_end(self, estimator, context, *, metadata=None, fitted_estimator=None):
+        super().on_fit_task_end(
+            estimator, context, metadata=metadata, fitted_estimator=fitted_estimator
+        )
+        return context.task_name == "round"
+
+
+def test_stopped_by_a_callback():
+    X, y = data()
+    recorder = Impatient()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model = GroupLasso(0.02, groups=3, tol=1e-14).set_callbacks(recorder).fit(X, y)
+    assert model.status_ == "stopped"
+    assert recorder.ended == ["round", "fit", "teardown"]
+    assert 1e-14 < model.relative_gap_ < 1.0
+    assert model.score(X, y) > 0.0

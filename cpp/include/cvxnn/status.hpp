@@ -3,7 +3,7 @@
 
 namespace cvxnn {
 
-// Anything but `converged` means that the gap asked for was not reached.
-enum class Status { converged, time_limit, iteration_limit, stalled };
+// Anything but `converged` means that the gap asked for was not reached; `stopped`: by the caller.
+enum class Status { converged, time_limit, iteration_limit, stopped, stalled };
 
 }  // namespace cvxnn

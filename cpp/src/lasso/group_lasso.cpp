@@ -93,6 +93,7 @@ class Solver {
   const Options& options_;
   const Execution& execution_;
   Deadline deadline_;
+  bool stopped_ = false;
   Null null_;
   ActiveSet set_;
   Screening screening_;
@@ -247,7 +248,7 @@ Solution Solver::solve(double alpha, Index alpha_number) {
   const bool zero = alpha >= largest_alpha_ || null_.is_perfect;
   if (zero) {
     restart_at_zero();
-  } else if (!deadline_.passed()) {
+  } else if (!deadline_.passed() && !stopped_) {
     extrapolate(alpha);
     tidy();
     enlarge(violated_groups());
@@ -287,21 +288,22 @@ Solution Solver::solve(double alpha, Index alpha_number) {
       if (polish()) continue;
     }
     const bool stalled = without_progress >= kStalledRounds;
-    if (options_.on_progress) {
-      options_.on_progress(
+    if (options_.on_progress && !stopped_) {
+      stopped_ = options_.on_progress(
           {alpha_number, round + 1, deadline_.elapsed(), value, best.relative_gap});
     }
-    if (converged || late || last || stalled) {
+    if (converged || late || last || stopped_ || stalled) {
       latest_alpha_ = alpha;
       Solution solution = report(value);
       solution.dual = best.dual;
       solution.dual_gap = gap;
       solution.relative_gap = gap == 0.0 ? 0.0 : gap / null_.scale;
       solution.n_iter = round + 1;
-      solution.status = converged ? Status::converged
-                        : late    ? Status::time_limit
-                        : last    ? Status::iteration_limit
-                                  : Status::stalled;
+      solution.status = converged  ? Status::converged
+                        : late     ? Status::time_limit
+                        : last     ? Status::iteration_limit
+                        : stopped_ ? Status::stopped
+                                   : Status::stalled;
       return solution;
     }
     tidy();

@@ -34,16 +34,18 @@ class FitTasks:
         self.context = context
 
     @property
-    def on_progress(self) -> Callable[[Mapping[str, Any]], None] | None:
+    def on_progress(self) -> Callable[[Mapping[str, Any]], bool] | None:
         """What the solver should call after each round; None if nobody listens."""
         return self._round if getattr(self.estimator, "_skl_callbacks", None) else None
 
-    def _round(self, progress: Mapping[str, Any]) -> None:
-        with self.part("round", progress):
-            pass
+    def _round(self, progress: Mapping[str, Any]) -> bool:
+        """Return whether a callback asks to stop."""
+        task = self.context.subcontext(task_name="round")
+        task.call_on_fit_task_begin(estimator=self.estimator)
+        return bool(task.call_on_fit_task_end(estimator=self.estimator, metadata=progress))
 
     @contextmanager
-    def part(self, name: str, metadata: Mapping[str, Any] | None = None) -> Iterator[None]:
+    def part(self, name: str) -> Iterator[None]:
         """Tell callbacks of a part of the fit, which ends with the block."""
         if self.context is None:
             yield
@@ -51,7 +53,7 @@ class FitTasks:
         task = self.context.subcontext(task_name=name)
         task.call_on_fit_task_begin(estimator=self.estimator)
         yield
-        task.call_on_fit_task_end(estimator=self.estimator, metadata=metadata)
+        task.call_on_fit_task_end(estimator=self.estimator)
 
 
 @contextmanager

@@ -230,7 +230,8 @@ def warn_unless_converged(
     name: str, solutions: list[Solution], tol: float, *, stacklevel: int = 3
 ) -> None:
     """Warn of the worst solution, if one did not reach the tolerance."""
-    failed = [solution for solution in solutions if solution.status != "converged"]
+    expected = ("converged", "stopped")  # a callback that stops a fit knows what it does
+    failed = [solution for solution in solutions if solution.status not in expected]
     if not failed:
         return
     worst = max(failed, key=lambda solution: solution.relative_gap)

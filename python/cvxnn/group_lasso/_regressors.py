@@ -144,8 +144,8 @@ class GroupLasso(GroupRegressor):
         `dual_gap_` relative to what `tol` is relative to.
     n_iter_ : int
         Iterations of the solver.
-    status_ : {"converged", "time_limit", "iteration_limit", "stalled"}
-        How the solver ended.
+    status_ : {"converged", "time_limit", "iteration_limit", "stopped", "stalled"}
+        How the solver ended; "stopped" by a callback.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

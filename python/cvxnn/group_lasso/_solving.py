@@ -98,7 +98,7 @@ def solve_path(
     options: Options,
     *,
     start: tuple[NDArray[np.int64], Array, Array] | None = None,
-    on_progress: Callable[[Mapping[str, Any]], None] | None = None,
+    on_progress: Callable[[Mapping[str, Any]], bool] | None = None,
     keep_dual: bool = False,
 ) -> list[Solution]:
     """Solve for decreasing alphas, each from the solution before it."""

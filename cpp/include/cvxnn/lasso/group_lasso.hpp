@@ -36,7 +36,7 @@ struct Options {
   double tol = 1e-6;  // relative gap to reach
   int max_iter = 1000;
   double max_seconds = std::numeric_limits<double>::infinity();  // for all strengths together
-  std::function<void(const Progress&)> on_progress;
+  std::function<bool(const Progress&)> on_progress;  // true: end here, with the points so far
 };
 
 struct Solution {
