@@ -253,7 +253,7 @@ def solve_group_lasso(
         typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, 1]"],
     ]
     | None = None,
-    on_progress: collections.abc.Callable[[dict], None] | None = None,
+    on_progress: collections.abc.Callable[[dict], typing.Any] | None = None,
 ) -> list:
     """
     The group lasso for each of the alphas.
