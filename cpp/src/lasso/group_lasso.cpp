@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "lasso/intercept.hpp"
+#include "lasso/null_model.hpp"
 #include "lasso/screening.hpp"
 
 namespace cvxnn::lasso {
@@ -19,47 +20,6 @@ constexpr Index kNewColumns = 100;
 constexpr Index kNewDenseColumns = 500;  // gathered at little cost
 constexpr Index kManyColumns = 500;
 constexpr Index kPolishedEntries = 30000;
-
-// The best point without coefficients.
-struct Null {
-  Vector f;
-  Vector b;
-  Vector v;
-  double objective = 0.0;
-  double scale = 0.0;       // what the relative gap is relative to
-  bool is_perfect = false;  // nothing, up to rounding, is left to explain
-};
-
-Null null_model(const Problem& problem) {
-  const Loss& loss = *problem.loss;
-  Null null;
-  null.f = problem.offset.size() > 0 ? Vector(problem.offset.reshaped())
-                                     : Vector(Vector::Zero(loss.size()));
-  null.b = Vector::Zero(loss.n_targets());
-  if (problem.fit_intercept) null.b = fit_intercept(loss, null.f);
-  null.v = loss.gradient(null.f);
-  null.objective = loss.value(null.f);
-  const double rounding = 64.0 * std::numeric_limits<double>::epsilon() *
-                          (std::abs(null.objective) + std::abs(loss.infimum()));
-  null.scale = null.objective - loss.infimum();
-  null.is_perfect = null.scale <= rounding;
-  return null;
-}
-
-Penalty penalty_of(const Problem& problem) { return {problem.l1, problem.l2, problem.positive}; }
-
-// Infinite if a group without a penalty has something to explain.
-double smallest_zero_alpha(const Problem& problem, const Correlations& correlations) {
-  const Penalty penalty = penalty_of(problem);
-  double largest = 0.0;
-  for (Index g = 0; g < problem.group_weights.size(); ++g) {
-    const Index begin = correlations.starts[g];
-    const auto Z = correlations.Z.middleRows(begin, correlations.starts[g + 1] - begin);
-    const double support = penalty.support(Z);
-    if (support > 0.0) largest = std::max(largest, support / problem.group_weights(g));
-  }
-  return largest;
-}
 
 class Solver {
  public:
@@ -324,15 +284,6 @@ std::vector<Solution> solve_group_lasso(const Problem& problem, const std::vecto
     solutions.push_back(solver.solve(alphas[a], static_cast<Index>(a)));
   }
   return solutions;
-}
-
-double alpha_max(const Problem& problem, const Execution& execution) {
-  const Null null = null_model(problem);
-  Correlations correlations;
-  correlations.starts = problem.design->groups().starts;
-  correlations.Z = -problem.design->correlate_all(as_matrix(null.v, problem.loss->n_samples()),
-                                                  Precision::float64, execution);
-  return null.is_perfect ? 0.0 : smallest_zero_alpha(problem, correlations);
 }
 
 }  // namespace cvxnn::lasso

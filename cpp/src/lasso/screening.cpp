@@ -11,10 +11,9 @@ namespace {
 constexpr int kSweepsBeforeNorms = 4;  // a single solve is over before the norms would pay
 constexpr Index kBasis = 48;
 constexpr Index kDeflateEvery = 6;
-constexpr double kLeastShare =
-    1e-6;                           // of a vector, outside the basis: less is not orthogonal to it
-constexpr double kMargin = 0.98;    // a dual vector may be stretched by 1 / kMargin without harm
-constexpr double kOpenShare = 0.2;  // of the columns; with more, one pass over all is cheaper
+constexpr double kLeastShare = 1e-6;  // of a vector that must lie outside the basis to extend it
+constexpr double kMargin = 0.98;      // a dual vector may be stretched by 1 / kMargin without harm
+constexpr double kOpenShare = 0.2;    // of the columns; with more, one pass over all is cheaper
 
 }  // namespace
 
