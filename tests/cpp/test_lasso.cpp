@@ -201,6 +201,7 @@ TEST_CASE("lasso: a start, limits and the poll") {
                   std::runtime_error);
   int n_calls = 0;
   options.tol = 1e-14;
+  options.max_iter = 1000;
   options.on_progress = [&](const lasso::Progress&) { return ++n_calls == 1; };
   for (const lasso::Solution& early :
        lasso::solve_group_lasso(p.problem, {alpha, 0.5 * alpha}, options, nullptr, {})) {

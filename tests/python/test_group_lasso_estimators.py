@@ -57,7 +57,7 @@ ACCURATE = {"tol": 1e-12}  # fits to repeated and to weighted samples are compar
         GroupLassoCV(n_alphas=20, **ACCURATE),
         GroupLassoClassifier(**ACCURATE),
         GroupLassoClassifier(loss="squared_hinge", l1=1e-3, **ACCURATE),
-        GroupLassoClassifierCV(n_alphas=20, cv=3, eps=0.01, **ACCURATE),
+        GroupLassoClassifierCV(n_alphas=20, cv=3, **ACCURATE),
     ]
 )
 def test_estimator(estimator, check):
