@@ -8,7 +8,7 @@
 namespace cvxnn::lasso {
 namespace {
 
-constexpr int kSweepsBeforeNorms = 4;  // a single solve is over before the norms would pay
+constexpr int kSweepsBeforeNorms = 8;  // a single solve is over before the norms would pay
 constexpr Index kBasis = 48;
 constexpr Index kDeflateEvery = 6;
 constexpr double kLeastShare = 1e-6;  // of a vector that must lie outside the basis to extend it
