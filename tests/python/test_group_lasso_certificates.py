@@ -44,7 +44,7 @@ def random_targets(loss, signal, random):
 def random_problem(loss, kind, change, seed):
     """Return a case with dense X, and the design to solve it with."""
     random = np.random.default_rng(seed)
-    n, d = random.integers(4, 40), random.integers(1, 30)
+    n, d = random.integers(4 if loss == "multinomial" else 2, 40), random.integers(1, 30)
     X = CHANGES[change](random.standard_normal((n, d)), random)
     if kind == "masked":
         patterns = random.random((random.integers(1, 8), n)) < random.choice([0.1, 0.5, 0.9])
@@ -88,6 +88,23 @@ def random_problem(loss, kind, change, seed):
     st.integers(0, 999),
 )
 def test_claims(loss, kind, change, share, tol, seed):
+    check_claims(loss, kind, change, share, tol, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", LOSSES)
+def test_claims_of_many(loss):
+    random = np.random.default_rng(0)
+    n_stalled = 0
+    for seed in range(1000, 2300):
+        kind, change = random.choice(DESIGNS), random.choice(list(CHANGES))
+        share, tol = random.choice([1e-4, 1e-2, 0.1, 0.3, 0.9]), random.choice([1e-4, 1e-6, 1e-9])
+        n_stalled += check_claims(loss, kind, change, share, tol, seed) != "converged"
+    assert n_stalled <= 10  # of 1,300: known to happen, mostly to the squared hinge
+
+
+def check_claims(loss, kind, change, share, tol, seed):
+    """Assert that what is claimed of a random problem is true; return how the solver ended."""
     case, design = random_problem(loss, kind, change, seed)
     options = case.options()
     if kind == "masked":
@@ -100,9 +117,11 @@ def test_claims(loss, kind, change, share, tol, seed):
     scale = gap_scale(case)
     found = objective(case, W, solution.intercept)
     assert found - dual_objective(case, solution.dual) <= solution.dual_gap + 1e-11 * (1.0 + scale)
-    assert solution.relative_gap == pytest.approx(solution.dual_gap / scale, rel=1e-6, abs=1e-10)
+    relative = solution.dual_gap / scale if scale > 1e-14 else 0.0  # all targets alike
+    assert solution.relative_gap == pytest.approx(relative, rel=1e-6, abs=1e-10)
     assert (solution.relative_gap <= tol) == (solution.status == "converged")
     assert W.min() >= 0.0 or not case.positive
+    return solution.status
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -2,7 +2,6 @@
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 namespace cvxnn::lasso {
@@ -16,12 +15,6 @@ constexpr std::size_t kSpectraEntries = 32u << 20;
 void grow(Matrix& matrix, Index rows, Index columns) {
   if (matrix.rows() >= rows && matrix.cols() >= columns) return;
   matrix.conservativeResize(std::max(rows, matrix.rows()), std::max(columns, 2 * matrix.cols()));
-}
-
-// Numbers are brought to size before they become floats; a power of two rounds nothing.
-double scale_of(const ConstMatrixRef& M) {
-  const double largest = M.size() > 0 ? M.lpNorm<Eigen::Infinity>() : 0.0;
-  return largest > 0.0 && std::isfinite(largest) ? std::exp2(std::ilogb(largest)) : 1.0;
 }
 
 }  // namespace
@@ -202,17 +195,14 @@ Matrix ActiveSet::correlate(Index member, const ConstMatrixRef& V) const {
 template <class Columns>
 Matrix ActiveSet::gathered_product(const Columns& columns, const std::vector<Index>& members,
                                    const ConstMatrixRef& U) const {
-  using Real = typename Columns::Scalar;
-  using Dense = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
-  const double scale = scale_of(U);
-  const Dense scaled = (U / scale).cast<Real>();
-  Dense F = Dense::Zero(design_.n_rows(), U.cols());
+  const Columns rounded = U.cast<typename Columns::Scalar>();
+  Columns F = Columns::Zero(design_.n_rows(), U.cols());
   Index at = 0;
   for (const Index i : members) {
-    F.noalias() += columns.middleCols(start(i), width(i)) * scaled.middleRows(at, width(i));
+    F.noalias() += columns.middleCols(start(i), width(i)) * rounded.middleRows(at, width(i));
     at += width(i);
   }
-  return scale * F.template cast<double>();
+  return F.template cast<double>();
 }
 
 Matrix ActiveSet::product(const std::vector<Index>& members, const ConstMatrixRef& U,
@@ -238,10 +228,7 @@ Matrix ActiveSet::product(const std::vector<Index>& members, const ConstMatrixRe
 template <class Columns>
 Matrix ActiveSet::gathered_correlations(const Columns& columns, const std::vector<Index>& members,
                                         const ConstMatrixRef& V) const {
-  using Real = typename Columns::Scalar;
-  using Dense = Eigen::Matrix<Real, Eigen::Dynamic, Eigen::Dynamic>;
-  const double scale = scale_of(V);
-  const Dense scaled = (V / scale).cast<Real>();
+  const Columns rounded = V.cast<typename Columns::Scalar>();
   std::vector<Index> at(members.size() + 1, 0);
   for (std::size_t i = 0; i < members.size(); ++i) at[i + 1] = at[i] + width(members[i]);
   Matrix out(at.back(), V.cols());
@@ -249,8 +236,8 @@ Matrix ActiveSet::gathered_correlations(const Columns& columns, const std::vecto
   parallel_for(static_cast<Index>(members.size()), cost, execution_,
                [&](Index i, int, const auto&) {
                  const auto block = columns.middleCols(start(members[i]), width(members[i]));
-                 const Dense part = block.transpose() * scaled;
-                 out.middleRows(at[i], width(members[i])) = scale * part.template cast<double>();
+                 const Columns part = block.transpose() * rounded;
+                 out.middleRows(at[i], width(members[i])) = part.template cast<double>();
                });
   return out;
 }

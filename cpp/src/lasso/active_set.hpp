@@ -37,7 +37,8 @@ class ActiveSet {
                    Precision precision = Precision::float64) const;
   void add_product(Index member, const ConstMatrixRef& U, Eigen::Ref<Matrix> F) const;
   Matrix correlate(Index member, const ConstMatrixRef& V) const;
-  // To be called before products in float32, which are for directions only.
+  // To be called before products in float32, which are for directions only and for numbers of
+  // ordinary size.
   void prepare_float32();
   // Dense columns, one after the other.
   Matrix columns(const std::vector<Index>& members) const;

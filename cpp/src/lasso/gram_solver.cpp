@@ -32,7 +32,7 @@ class GramSolver {
     }
   }
 
-  Improvement run(double gap, const Deadline& deadline, Poller& poller);
+  void run(double gap, const Deadline& deadline, Poller& poller);
 
  private:
   double loss_value() const {
@@ -143,7 +143,7 @@ void GramSolver::newton_decides(double& cost_of_pass, double& cost_of_newton) co
   cost_of_newton = (support * support * support / 3.0) / kProductSpeedUp + 2.0 * cost_of_pass;
 }
 
-Improvement GramSolver::run(double gap, const Deadline& deadline, Poller& poller) {
+void GramSolver::run(double gap, const Deadline& deadline, Poller& poller) {
   constexpr int kRounds = 1000;
   constexpr int kPatience = 20;
   double last = std::numeric_limits<double>::infinity();
@@ -153,10 +153,10 @@ Improvement GramSolver::run(double gap, const Deadline& deadline, Poller& poller
   for (int round = 0; round < kRounds; ++round) {
     poller.check();
     const double now = duality_gap();
-    if (now <= gap) return Improvement::reached;
-    if (deadline.passed()) return Improvement::out_of_time;
+    if (now <= gap) return;
+    if (deadline.passed()) return;
     without_progress = now < 0.9 * best ? 0 : without_progress + 1;
-    if (without_progress > kPatience) return Improvement::stuck;
+    if (without_progress > kPatience) return;
     best = std::min(best, now);
     double cost_of_pass = 0.0;
     double cost_of_newton = 0.0;
@@ -173,19 +173,17 @@ Improvement GramSolver::run(double gap, const Deadline& deadline, Poller& poller
     }
     pass();
   }
-  return Improvement::stuck;
 }
 
 }  // namespace
 
-Improvement improve_by_gram(Subproblem& sub, double gap, const Deadline& deadline,
-                            const Execution& execution) {
-  if (sub.set.count() == 0) return Improvement::reached;
+void improve_by_gram(Subproblem& sub, double gap, const Deadline& deadline,
+                     const Execution& execution) {
+  if (sub.set.count() == 0) return;
   GramSolver solver(sub);
   Poller poller(execution);
-  const Improvement outcome = solver.run(gap, deadline, poller);
+  solver.run(gap, deadline, poller);
   refresh_predictions(sub);
-  return outcome;
 }
 
 }  // namespace cvxnn::lasso

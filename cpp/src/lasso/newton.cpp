@@ -93,7 +93,7 @@ NewtonStep newton_step(Subproblem& sub, double accuracy, const Execution& execut
   constexpr int kAttempts = 4;
   constexpr double kLeastDamping = 1e-6;
   const double before = objective(sub);
-  const double rounding = 1e-13 * std::abs(before);  // the gap is not yet as small there
+  const double rounding = 1e-13 * std::abs(before);  // smaller gains do not show in the objective
   const Point start = point_of(sub);
   std::optional<NewtonDirection> first;
   const auto accepted = [&](bool clipped) {

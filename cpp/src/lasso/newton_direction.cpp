@@ -12,6 +12,13 @@ constexpr Index kDirectSize = 4000;       // largest system to factorise
 constexpr double kDirectEntries = 3.2e7;  // of the columns needed for it
 constexpr double kProductSpeedUp = 5.0;   // of large products over matrix-vector ones, per flop
 
+// What floats are divided by so that they neither overflow nor underflow; a power of two, which
+// rounds nothing.
+double scale_of(const ConstMatrixRef& M) {
+  const double largest = M.size() > 0 ? M.lpNorm<Eigen::Infinity>() : 0.0;
+  return largest > 0.0 && std::isfinite(largest) ? std::exp2(std::ilogb(largest)) : 1.0;
+}
+
 Support make_support(const Subproblem& sub, const Vector& v) {
   const ActiveSet& set = sub.set;
   Support s;
@@ -84,11 +91,13 @@ class Hessian {
       out.D.noalias() = gram_ * x.D;
       out.db = x.db * sub_.set.sample_weights().sum();
     } else {
-      Matrix F = sub_.set.product(support_.members, x.D, precision);
+      const double size = scale_of(x.D);
+      Matrix F = size * sub_.set.product(support_.members, x.D / size, precision);
       F.rowwise() += x.db.transpose();
       const Vector moved = product_(F.reshaped());
       const auto V = as_matrix(moved, n);
-      out.D = sub_.set.correlate(support_.members, V, precision);
+      const double moved_size = scale_of(V);
+      out.D = moved_size * sub_.set.correlate(support_.members, V / moved_size, precision);
       out.db = V.colwise().sum();
     }
     out.D += ridge_ * x.D;
@@ -106,7 +115,7 @@ class Hessian {
   // Block by block with one curvature for all samples, by the formula of Sherman and Morrison.
   Direction precondition(const Direction& r) const {
     Direction out{Matrix(r.D.rows(), r.D.cols()), r.db.cwiseQuotient(intercept_curvature_)};
-    const double scale = std::max(r.D.lpNorm<Eigen::Infinity>(), 1e-300);
+    const double scale = scale_of(r.D);
     const Eigen::MatrixXf scaled = (r.D / scale).cast<float>();
     Eigen::MatrixXf solved(scaled.rows(), scaled.cols());
     for (std::size_t i = 0; i < roots_.size(); ++i) {

@@ -79,8 +79,7 @@ Look look(const Subproblem& sub, double value) {
 
 }  // namespace
 
-Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
-                    const Execution& execution) {
+void improve(Subproblem& sub, double gap, const Deadline& deadline, const Execution& execution) {
   if (sub.set.has_gram() && sub.K() == 1 && sub.penalty.radial()) {
     return improve_by_gram(sub, gap, deadline, execution);
   }
@@ -99,11 +98,11 @@ Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
     poller.check();
     const double value = objective(sub);
     const Look now = look(sub, value);
-    if (now.gap <= gap) return Improvement::reached;
-    if (deadline.passed()) return Improvement::out_of_time;
+    if (now.gap <= gap) return;
+    if (deadline.passed()) return;
     const bool progress = now.gap < 0.9 * best_gap || value < best_value - 0.1 * gap;
     without_progress = progress ? 0 : without_progress + 1;
-    if (without_progress > kPatience) return Improvement::stuck;
+    if (without_progress > kPatience) return;
     best_gap = std::min(best_gap, now.gap);
     best_value = std::min(best_value, value);
     block_descent(sub, now.movable, n_passes);
@@ -119,7 +118,6 @@ Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
       accuracy *= 0.1;
     }
   }
-  return Improvement::stuck;
 }
 
 }  // namespace cvxnn::lasso

@@ -105,14 +105,11 @@ Vector solve_in_feature_space(const Matrix& normal, const std::vector<GroupCurva
 Vector solve_in_sample_space(const Matrix& B, const std::vector<GroupCurvature>& groups,
                              const Vector& gradient);
 
-enum class Improvement { reached, stuck, out_of_time };
-
 // For a quadratic loss, one target and a radial penalty: the same with the Gram matrix alone.
-Improvement improve_by_gram(Subproblem& sub, double gap, const Deadline& deadline,
-                            const Execution& execution);
+void improve_by_gram(Subproblem& sub, double gap, const Deadline& deadline,
+                     const Execution& execution);
 
-// Brings the subproblem to within `gap` of its optimum.
-Improvement improve(Subproblem& sub, double gap, const Deadline& deadline,
-                    const Execution& execution);
+// Brings the subproblem to within `gap` of its optimum, or as near as it gets before the deadline.
+void improve(Subproblem& sub, double gap, const Deadline& deadline, const Execution& execution);
 
 }  // namespace cvxnn::lasso
