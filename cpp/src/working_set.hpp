@@ -59,6 +59,11 @@ std::vector<double> curvature_bounds(const Program& program, const Loss& loss,
 bool refine(const Program& program, const Loss& loss, double gap, double steepest, int patience,
             WorkingSet& set, const Deadline& deadline, const Execution& execution);
 
+// Newton steps within the faces of the cones, with rows and blocks that come and go; to the
+// accuracy of float64 if it succeeds. Returns whether it did, and false also for too many unknowns.
+bool active_set_newton(const Program& program, const Loss& loss, double gap, WorkingSet& set,
+                       const Deadline& deadline, const Execution& execution);
+
 // Moves the working set to within `gap` of its optimum by an interior-point method, from and to
 // points strictly inside the cones. Returns false, without a change, where a cone has no interior.
 bool interior_point(const Program& program, const Loss& loss, double gap, WorkingSet& set,

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "convert.hpp"
+#include "cvxnn/column_generation.hpp"
 #include "cvxnn/cone_program.hpp"
 
 namespace cvxnn::python {
@@ -30,17 +31,17 @@ py::dict to_dict(const Progress& progress) {
                   "n_neurons"_a = progress.n_active);
 }
 
-py::dict to_dict(const Problem& problem, const Solution& solution) {
+py::dict to_dict(const Program& program, const Solution& solution) {
   using namespace py::literals;
   const Index m = static_cast<Index>(solution.blocks.size());
-  Matrix weights(m, problem.X.cols());
+  Matrix weights(m, program.design.n_features());
   Vector signs(m);
   std::vector<Index> cells;
   for (Index j = 0; j < m; ++j) {
     const Block& block = solution.blocks[j];
     weights.row(j) = block.u.transpose();
-    signs(j) = problem.program.sign_of(block.id);
-    cells.push_back(problem.program.cell_of(block.id));
+    signs(j) = program.sign_of(block.id);
+    cells.push_back(program.cell_of(block.id));
   }
   py::list history;
   for (const Progress& progress : solution.history) history.append(to_dict(progress));
@@ -50,6 +51,22 @@ py::dict to_dict(const Problem& problem, const Solution& solution) {
                   "history"_a = history);
 }
 
+using OnRound = std::optional<std::function<void(py::dict)>>;
+
+SolverOptions to_options(double tol, int max_rounds, double max_seconds, const OnRound& on_round) {
+  SolverOptions options;
+  options.tol = tol;
+  options.max_rounds = max_rounds;
+  options.max_seconds = max_seconds;
+  if (on_round) {
+    options.on_round = [&](const Progress& progress) {
+      const py::gil_scoped_acquire gil;
+      (*on_round)(to_dict(progress));
+    };
+  }
+  return options;
+}
+
 }  // namespace
 
 void bind_cone_program(py::module_& m) {
@@ -57,30 +74,38 @@ void bind_cone_program(py::module_& m) {
       "solve_cone_program",
       [](const MatrixView& X, const PackedView& packed, const VectorView& y,
          const VectorView& sample_weight, const std::string& loss_name, double beta, bool cones,
-         double tol, int max_rounds, double max_seconds, int n_threads,
-         const std::optional<std::function<void(py::dict)>>& on_round) {
+         double tol, int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
         const Problem problem(X, packed, beta, cones);
         const auto loss = make_loss(loss_name, y, sample_weight);
-        SolverOptions options;
-        options.tol = tol;
-        options.max_rounds = max_rounds;
-        options.max_seconds = max_seconds;
-        if (on_round) {
-          options.on_round = [&](const Progress& progress) {
-            const py::gil_scoped_acquire gil;
-            (*on_round)(to_dict(progress));
-          };
-        }
+        const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const Solution solution = without_gil([&] {
           return solve_cone_program(problem.program, *loss, options, execution(n_threads));
         });
-        return to_dict(problem, solution);
+        return to_dict(problem.program, solution);
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("y").noconvert(),
       py::arg("sample_weight").noconvert(), py::arg("loss"), py::arg("beta"), py::arg("cones"),
       py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
       py::arg("on_round") = py::none(),
       "Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.");
+  m.def(
+      "solve_over_all_cells",
+      [](const MatrixView& X_view, const VectorView& y, const VectorView& sample_weight,
+         const std::string& loss_name, double beta, double tol, int max_rounds, double max_seconds,
+         int n_threads, const OnRound& on_round) {
+        const Matrix X = X_view;
+        const auto loss = make_loss(loss_name, y, sample_weight);
+        const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
+        const GlobalSolution solution = without_gil(
+            [&] { return solve_over_all_cells(X, *loss, beta, options, execution(n_threads)); });
+        py::dict result = to_dict(Program{{&X, &solution.cells}, {}, beta, true}, solution);
+        result["packed"] = from_cells(solution.cells);
+        return result;
+      },
+      py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
+      py::arg("loss"), py::arg("beta"), py::arg("tol"), py::arg("max_rounds"),
+      py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
+      "The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.");
   m.def(
       "max_support",
       [](const MatrixView& X, const PackedView& packed, const VectorView& v, double threshold,

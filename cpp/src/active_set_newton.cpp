@@ -1,0 +1,531 @@
+// Newton steps on the non-zero blocks of a working set, each within a face of its cone: the rows
+// that hold with equality are found by projecting full steps, rows whose multiplier is negative are
+// let go, and zero blocks enter one after the other. On the final faces convergence is quadratic,
+// so that the dual vector is as accurate as float64 allows: pricing is no better than its vector.
+#include <Eigen/Cholesky>
+#include <Eigen/QR>
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "working_set.hpp"
+
+namespace cvxnn {
+namespace {
+
+constexpr Index kRows = 2048;         // of the columns made at a time
+constexpr Index kMostUnknowns = 800;  // with more, other methods are faster
+constexpr int kMostSteps = 400;
+constexpr double kStationary = 1e-12;  // reduced gradient, relative to beta
+constexpr double kMultiplier = 1e-10;  // of a row, and excess of a zero block: the same
+
+class ActiveSetNewton {
+ public:
+  ActiveSetNewton(const Program& program, const Loss& loss, WorkingSet& set,
+                  const Execution& execution)
+      : program_(program),
+        loss_(loss),
+        set_(set),
+        execution_(execution),
+        d_(program.design.n_features()),
+        projectors_(static_cast<std::size_t>(execution.n_threads)) {}
+
+  bool run(double gap, const Deadline& deadline) {
+    Poller poller(execution_);
+    update_predictions();
+    set_.dual = loss_.gradient(set_.predictions);
+    for (Block& block : set_.blocks) find_tight(block);
+    update_predictions();
+    double least = std::numeric_limits<double>::infinity();
+    int idle = 0;
+    for (int step = 0; step < kMostSteps && !deadline.passed(); ++step) {
+      poller.check();
+      set_.dual = loss_.gradient(set_.predictions);
+      find_active();
+      if (n_unknowns_ > kMostUnknowns) return false;
+      const double residual = reduced_gradient();
+      idle = residual < 0.5 * least ? 0 : idle + 1;
+      least = std::min(least, residual);
+      const bool stationary = residual <= kStationary * program_.beta;
+      const bool noise = idle >= 4 && residual <= 1e-6 * program_.beta;
+      if (stationary || noise) {
+        if (release_rows() || enter_blocks()) {
+          least = std::numeric_limits<double>::infinity();
+          idle = 0;
+          continue;
+        }
+        return working_set_gap(program_, loss_, set_, execution_) <= gap;
+      }
+      if (!newton_step()) return false;
+    }
+    return false;
+  }
+
+ private:
+  const Block& active(std::size_t a) const { return set_.blocks[active_[a]]; }
+  Block& active(std::size_t a) { return set_.blocks[active_[a]]; }
+  double sign_of(const Block& block) const { return program_.sign_of(block.id); }
+  Index cell_of(const Block& block) const { return program_.cell_of(block.id); }
+
+  Vector outputs_of(const Block& block) const {
+    Vector outputs = Vector::Zero(loss_.size());
+    program_.design.apply_add(cell_of(block), block.u, sign_of(block), outputs);
+    return outputs;
+  }
+
+  void update_predictions() {
+    set_.predictions.setZero(loss_.size());
+    for (const Block& block : set_.blocks) {
+      if (!block.u.isZero(0)) {
+        program_.design.apply_add(cell_of(block), block.u, sign_of(block), set_.predictions);
+      }
+    }
+  }
+
+  double objective() const { return loss_.value(set_.predictions) + penalty(program_, set_); }
+
+  Vector slope(const Block& block) const {
+    return sign_of(block) * program_.design.apply_transposed(cell_of(block), set_.dual);
+  }
+
+  // The rows that a step along the gradient would press against; other methods leave no note of
+  // them.
+  void find_tight(Block& block) {
+    block.tight.clear();
+    if (block.u.isZero(0) || !program_.cones) return;
+    projectors_[0].project(program_.cone_of(block.id), block.u, block.tight);
+    block.u = projectors_[0].point();
+    const double length = block.u.norm();
+    const Vector down = slope(block) + program_.beta / length * block.u;
+    if (down.isZero(0)) return;
+    projectors_[0].project(program_.cone_of(block.id), block.u - 1e-3 * length / down.norm() * down,
+                           block.tight);
+    const auto apart = [&](Index k) {
+      return std::abs(program_.cone_rows.row(k).dot(block.u)) > 1e-12 * length;
+    };
+    block.tight.erase(std::remove_if(block.tight.begin(), block.tight.end(), apart),
+                      block.tight.end());
+    const Matrix face = face_basis(program_.cone_rows, block.tight);
+    block.u = face * (face.transpose() * block.u);
+  }
+
+  void find_active() {
+    active_.clear();
+    faces_.clear();
+    starts_.assign(1, 0);
+    for (std::size_t b = 0; b < set_.blocks.size(); ++b) {
+      const Block& block = set_.blocks[b];
+      if (block.u.isZero(0)) continue;
+      active_.push_back(b);
+      faces_.push_back(program_.cones ? face_basis(program_.cone_rows, block.tight)
+                                      : Matrix::Identity(d_, d_));
+      starts_.push_back(starts_.back() + faces_.back().cols());
+    }
+    n_unknowns_ = starts_.back();
+  }
+
+  // The gradient on the faces; returns the largest part of a block.
+  double reduced_gradient() {
+    slopes_.assign(active_.size(), Vector());
+    gradient_.resize(n_unknowns_);
+    parallel_for(static_cast<Index>(active_.size()), block_cost(program_), execution_,
+                 [&](Index a, int, const auto&) {
+                   const Block& block = active(a);
+                   slopes_[a] = slope(block) + program_.beta * block.u.normalized();
+                 });
+    double largest = 0.0;
+    for (std::size_t a = 0; a < active_.size(); ++a) {
+      auto part = gradient_.segment(starts_[a], faces_[a].cols());
+      part = faces_[a].transpose() * slopes_[a];
+      largest = std::max(largest, part.norm());
+    }
+    return largest;
+  }
+
+  // Lets go of the row with the most negative multiplier in every block; of a single row if that
+  // was of no use the last time, because a step then leaves it for certain.
+  bool release_rows() {
+    const double now = objective();
+    const bool one = now >= last_release_ * (1.0 - 1e-15);
+    last_release_ = now;
+    double worst = -kMultiplier * program_.beta;
+    std::size_t block_of_worst = active_.size();
+    Index worst_row = 0;
+    bool released = false;
+    for (std::size_t a = 0; a < active_.size(); ++a) {
+      Block& block = active(a);
+      const Index p = static_cast<Index>(block.tight.size());
+      if (p == 0) continue;
+      Matrix normals(d_, p);
+      const Cone cone = program_.cone_of(block.id);
+      for (Index j = 0; j < p; ++j) {
+        const double side = get_bit(cone.pattern, block.tight[j]) ? 1.0 : -1.0;
+        normals.col(j) = side * cone.rows->row(block.tight[j]).transpose();
+      }
+      const Vector multipliers = normals.colPivHouseholderQr().solve(slopes_[a]);
+      Index lowest = 0;
+      const double least = multipliers.minCoeff(&lowest);
+      if (!(least < (one ? worst : -kMultiplier * program_.beta))) continue;
+      worst = std::min(worst, least);
+      block_of_worst = a;
+      worst_row = lowest;
+      if (one) continue;
+      block.tight.erase(block.tight.begin() + lowest);
+      released = true;
+    }
+    if (!one || block_of_worst == active_.size()) return released;
+    Block& block = active(block_of_worst);
+    block.tight.erase(block.tight.begin() + worst_row);
+    return true;
+  }
+
+  // Gives zero blocks that gain by it a first step; the most violated ones.
+  bool enter_blocks() {
+    const Index n_blocks = static_cast<Index>(set_.blocks.size());
+    std::vector<double> excess(set_.blocks.size(), 0.0);
+    std::vector<Vector> directions(set_.blocks.size());
+    parallel_for(n_blocks, block_cost(program_), execution_, [&](Index b, int thread, const auto&) {
+      Block& block = set_.blocks[b];
+      if (!block.u.isZero(0)) return;
+      block.tight.clear();
+      ConeProjector& projector = projectors_[thread];
+      projector.project(program_.cone_of(block.id), -slope(block), block.tight, program_.beta);
+      const double length = projector.point().norm();
+      if (!(length > (1.0 + kMultiplier) * program_.beta)) return;
+      excess[b] = length - program_.beta;
+      directions[b] = projector.point() / length;
+    });
+    const double most = *std::max_element(excess.begin(), excess.end());
+    if (!(most > 0.0)) return false;
+    std::vector<std::size_t> entering;
+    for (std::size_t b = 0; b < excess.size(); ++b) {
+      if (excess[b] >= 0.3 * most) entering.push_back(b);
+    }
+    const Vector curvature = loss_.curvature(set_.predictions);
+    const double before = objective();
+    for (const std::size_t b : entering) {
+      Block& block = set_.blocks[b];
+      block.u = directions[b];
+      const Vector outputs = outputs_of(block);
+      const double bend = outputs.cwiseAbs2().dot(curvature);
+      block.u *= bend > 0.0 ? excess[b] / bend / static_cast<double>(entering.size()) : 1.0;
+    }
+    for (int halving = 0; halving < 60; ++halving) {
+      update_predictions();
+      if (objective() < before) return true;
+      for (const std::size_t b : entering) set_.blocks[b].u *= 0.5;
+    }
+    for (const std::size_t b : entering) set_.blocks[b].u.setZero();
+    update_predictions();
+    return false;
+  }
+
+  // sum over rows of h a_b a_c' for the columns a of some active blocks, stacked.
+  Matrix gram(const std::vector<Index>& left, const std::vector<Index>& right, const Vector& h) {
+    const Index n = program_.design.n_rows();
+    const Index n_parts = (n + kRows - 1) / kRows;
+    std::vector<Matrix> parts(static_cast<std::size_t>(n_parts));
+    const double cost = 2.0 * static_cast<double>(kRows * d_ * d_) *
+                        static_cast<double>(left.size() * right.size());
+    parallel_for(n_parts, cost, execution_, [&](Index part, int, const auto&) {
+      const Index row = part * kRows;
+      const Index rows = std::min(kRows, n - row);
+      const Matrix B = columns(left, row, rows);
+      const Matrix C = h.segment(row, rows).asDiagonal() * columns(right, row, rows);
+      parts[part].noalias() = B.transpose() * C;
+    });
+    Matrix sum =
+        Matrix::Zero(static_cast<Index>(left.size()) * d_, static_cast<Index>(right.size()) * d_);
+    for (const Matrix& part : parts) sum += part;
+    return sum;
+  }
+
+  // Rows of the columns s_b D_b X.
+  Matrix columns(const std::vector<Index>& ids, Index row, Index rows) const {
+    Matrix out(rows, static_cast<Index>(ids.size()) * d_);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const Word* pattern = program_.design.cells->pattern(program_.cell_of(ids[i]));
+      const double sign = program_.sign_of(ids[i]);
+      auto block = out.middleCols(static_cast<Index>(i) * d_, d_);
+      for (Index k = 0; k < rows; ++k) {
+        if (get_bit(pattern, row + k)) {
+          block.row(k) = sign * program_.design.X->row(row + k);
+        } else {
+          block.row(k).setZero();
+        }
+      }
+    }
+    return out;
+  }
+
+  // The Gram matrix of the active blocks; kept from step to step where curvature is constant.
+  Matrix active_gram() {
+    std::vector<Index> ids;
+    for (const std::size_t b : active_) ids.push_back(set_.blocks[b].id);
+    const Vector h = loss_.curvature(set_.predictions);
+    if (!loss_.quadratic()) return gram(ids, ids, h);
+    std::vector<Index> fresh;
+    for (const Index id : ids) {
+      if (place_.count(id) == 0) fresh.push_back(id);
+    }
+    if (!fresh.empty()) {
+      const Index old = static_cast<Index>(known_.size());
+      const Index count = old + static_cast<Index>(fresh.size());
+      for (const Index id : fresh) {
+        place_[id] = static_cast<Index>(known_.size());
+        known_.push_back(id);
+      }
+      const Matrix part = gram(known_, fresh, h);
+      gram_.conservativeResize(count * d_, count * d_);
+      gram_.rightCols(part.cols()) = part;
+      gram_.bottomRows(part.cols()) = part.transpose();
+    }
+    Matrix chosen(static_cast<Index>(ids.size()) * d_, static_cast<Index>(ids.size()) * d_);
+    for (std::size_t a = 0; a < ids.size(); ++a) {
+      for (std::size_t c = 0; c < ids.size(); ++c) {
+        chosen.block(static_cast<Index>(a) * d_, static_cast<Index>(c) * d_, d_, d_) =
+            gram_.block(place_[ids[a]] * d_, place_[ids[c]] * d_, d_, d_);
+      }
+    }
+    return chosen;
+  }
+
+  // The second-order model of the objective on the faces.
+  Matrix hessian() {
+    const Matrix full = active_gram();
+    Matrix system(n_unknowns_, n_unknowns_);
+    for (std::size_t a = 0; a < active_.size(); ++a) {
+      const Matrix rows = faces_[a].transpose() * full.middleRows(static_cast<Index>(a) * d_, d_);
+      for (std::size_t c = 0; c < active_.size(); ++c) {
+        system.block(starts_[a], starts_[c], faces_[a].cols(), faces_[c].cols()).noalias() =
+            rows.middleCols(static_cast<Index>(c) * d_, d_) * faces_[c];
+      }
+      const Vector& u = active(a).u;
+      const double length = u.norm();
+      const Vector along = faces_[a].transpose() * u / length;
+      const Index width = faces_[a].cols();
+      system.block(starts_[a], starts_[a], width, width) +=
+          program_.beta / length * (Matrix::Identity(width, width) - along * along.transpose());
+    }
+    return system;
+  }
+
+  // The step to the minimum of the model; blocks that would turn round are zero instead, if asked
+  // for.
+  Vector direction(const Matrix& system, bool vanish) {
+    Vector y = Vector::Zero(n_unknowns_);
+    vanishing_.assign(active_.size(), 0);
+    for (int attempt = 0; attempt < 8; ++attempt) {
+      Eigen::Matrix<Index, Eigen::Dynamic, 1> free(n_unknowns_);
+      Index n_free = 0;
+      for (std::size_t a = 0; a < active_.size(); ++a) {
+        if (vanishing_[a]) {
+          y.segment(starts_[a], faces_[a].cols()) = -(faces_[a].transpose() * active(a).u);
+          continue;
+        }
+        for (Index i = starts_[a]; i < starts_[a + 1]; ++i) free(n_free++) = i;
+      }
+      free.conservativeResize(n_free);
+      y(free).setZero();
+      const Vector right = -(gradient_ + system * y);
+      const Vector solution = solve(system(free, free), right(free));
+      if (solution.size() != n_free) return Vector();
+      y(free) = solution;
+      bool more = false;
+      for (std::size_t a = 0; a < active_.size() && vanish; ++a) {
+        if (vanishing_[a]) continue;
+        const Vector& u = active(a).u;
+        const Vector along = faces_[a].transpose() * u;
+        if (u.squaredNorm() + along.dot(y.segment(starts_[a], faces_[a].cols())) > 0.0) continue;
+        vanishing_[a] = 1;
+        more = true;
+      }
+      if (!more) break;
+    }
+    return y;
+  }
+
+  static Vector solve(Matrix system, const Vector& right) {
+    if (right.size() == 0) return right;
+    const double scale = system.diagonal().maxCoeff();
+    for (double ridge = 1e-14; ridge < 1e-2; ridge *= 100.0) {
+      system.diagonal().array() += ridge * scale;
+      const Eigen::LLT<Matrix> factor(system);
+      if (factor.info() == Eigen::Success) return factor.solve(right);
+    }
+    return Vector();
+  }
+
+  bool newton_step() {
+    const Matrix system = hessian();
+    start_ = set_.blocks;
+    before_ = objective();
+    for (const bool vanish : {true, false}) {
+      const Vector y = direction(system, vanish);
+      if (y.size() != n_unknowns_ || !y.allFinite()) return false;
+      decrement_ = -gradient_.dot(y);
+      if (!(decrement_ > 0.0)) continue;
+      const bool none = std::count(vanishing_.begin(), vanishing_.end(), 1) == 0;
+      steps_.clear();
+      for (std::size_t a = 0; a < active_.size(); ++a) {
+        steps_.push_back(faces_[a] * y.segment(starts_[a], faces_[a].cols()));
+      }
+      if (projected_step()) return true;
+      if (!vanish || none) return blocked_step();
+    }
+    return false;
+  }
+
+  // With steps this short the objective is no measure.
+  bool tiny() const { return decrement_ <= 1e-11 * std::abs(before_); }
+
+  // The whole step, every block back into its cone.
+  bool projected_step() {
+    parallel_for(static_cast<Index>(active_.size()), block_cost(program_), execution_,
+                 [&](Index a, int thread, const auto&) {
+                   Block& block = active(a);
+                   const Vector& u = start_[active_[a]].u;
+                   const Vector target = u + steps_[a];
+                   if (vanishing_[a] || !(target.dot(u) > 1e-14 * u.squaredNorm())) {
+                     block.u.setZero();
+                     return;
+                   }
+                   projectors_[thread].project(program_.cone_of(block.id), target, block.tight);
+                   block.u = projectors_[thread].point();
+                   keep_rows(start_[active_[a]].tight, block);
+                 });
+    update_predictions();
+    const double after = objective();
+    if (after < before_ - 1e-3 * decrement_) return true;
+    if (tiny() && after <= before_ + 1e-14 * std::abs(before_)) return true;
+    restore();
+    return false;
+  }
+
+  // A projection names the rows that push; rows that still hold without stay in the face.
+  void keep_rows(const std::vector<Index>& rows, Block& block) const {
+    const double length = block.u.norm();
+    for (const Index row : rows) {
+      const auto x = program_.cone_rows.row(row).transpose();
+      if (std::abs(x.dot(block.u)) > 1e-12 * length) continue;
+      if (static_cast<Index>(block.tight.size()) + 1 == d_) return;
+      const Matrix face = face_basis(program_.cone_rows, block.tight);
+      if ((face.transpose() * x).norm() > 1e-10) block.tight.push_back(row);
+    }
+  }
+
+  void restore() {
+    set_.blocks = start_;
+    update_predictions();
+  }
+
+  void go(double share) {
+    for (std::size_t a = 0; a < active_.size(); ++a) {
+      active(a).u = start_[active_[a]].u + share * steps_[a];
+    }
+  }
+
+  // What ends a step: a row of a block that becomes tight, or a block (row -1) without anything
+  // left in its direction.
+  struct Event {
+    double share = 1.0;
+    std::size_t block = 0;
+    Index row = -2;
+  };
+
+  Event first_event(std::size_t a) const {
+    Event event{1.0, a, -2};
+    const Block& block = active(a);
+    const double back = -steps_[a].dot(block.u) / block.u.squaredNorm();
+    if (back > 1.0) event = {1.0 / back, a, -1};
+    if (!program_.cones) return event;
+    const Cone cone = program_.cone_of(block.id);
+    const Vector now = *cone.rows * block.u;
+    const Vector change = *cone.rows * steps_[a];
+    const double noise = 1e-13 * steps_[a].norm();
+    for (Index k = 0; k < now.size(); ++k) {
+      const double side = get_bit(cone.pattern, k) ? 1.0 : -1.0;
+      if (!(side * change(k) < -noise)) continue;
+      const double reach = std::max(0.0, side * now(k)) / (-side * change(k));
+      if (reach >= event.share) continue;
+      if ((faces_[a].transpose() * cone.rows->row(k).transpose()).norm() < 1e-10) continue;
+      event = {reach, a, k};
+    }
+    return event;
+  }
+
+  void add_row(const Event& event) {
+    Block& block = active(event.block);
+    block.tight.push_back(event.row);
+    const Matrix face = face_basis(program_.cone_rows, block.tight);
+    block.u = face * (face.transpose() * block.u);
+  }
+
+  // As far as the first event; rows that allow no step at all are added together.
+  bool blocked_step() {
+    std::vector<Event> events(active_.size());
+    parallel_for(static_cast<Index>(active_.size()), block_cost(program_), execution_,
+                 [&](Index a, int, const auto&) { events[a] = first_event(a); });
+    const Event event =
+        *std::min_element(events.begin(), events.end(),
+                          [](const Event& a, const Event& b) { return a.share < b.share; });
+    const bool short_step = event.share < 1e-12;
+    const double noise = tiny() || short_step ? 1e-14 * std::abs(before_) : 0.0;
+    if (event.row == -1) {
+      go(event.share);
+      active(event.block).u.setZero();
+      update_predictions();
+      if (objective() < before_) return true;
+      restore();
+    }
+    if (event.row >= 0) {
+      go(event.share);
+      for (const Event& other : events) {
+        if (other.row >= 0 && (other.share < 1e-12 || other.share == event.share)) add_row(other);
+      }
+      update_predictions();
+      if (objective() <= before_ - 1e-4 * event.share * decrement_ + noise) return true;
+      restore();
+    }
+    for (double share = event.row == -1 ? 0.9 * event.share : event.share; share > 1e-10;
+         share *= 0.5) {
+      go(share);
+      update_predictions();
+      if (objective() < before_ - 1e-4 * share * decrement_) return true;
+      restore();
+    }
+    return false;
+  }
+
+  const Program& program_;
+  const Loss& loss_;
+  WorkingSet& set_;
+  const Execution& execution_;
+  Index d_;
+  std::vector<ConeProjector> projectors_;
+  std::vector<std::size_t> active_;  // non-zero blocks
+  std::vector<Matrix> faces_;        // an orthonormal basis for each
+  std::vector<Index> starts_;        // of their unknowns
+  Index n_unknowns_ = 0;
+  std::vector<Vector> slopes_;
+  Vector gradient_;
+  std::vector<char> vanishing_;
+  std::vector<Block> start_;  // of a step
+  std::vector<Vector> steps_;
+  double before_ = 0.0;  // objective
+  double decrement_ = 0.0;
+  double last_release_ = std::numeric_limits<double>::infinity();
+  Matrix gram_;  // of the blocks known_
+  std::vector<Index> known_;
+  std::map<Index, Index> place_;
+};
+
+}  // namespace
+
+bool active_set_newton(const Program& program, const Loss& loss, double gap, WorkingSet& set,
+                       const Deadline& deadline, const Execution& execution) {
+  return ActiveSetNewton(program, loss, set, execution).run(gap, deadline);
+}
+
+}  // namespace cvxnn
