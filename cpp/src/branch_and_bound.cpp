@@ -16,9 +16,10 @@ using simplicial::ConeBound;
 using simplicial::SmallVector;
 using simplicial::WeightedRows;
 
-constexpr std::size_t kWave = 1024;    // cones halved together, whatever the number of threads
-constexpr std::size_t kRegions = 256;  // at least, where the search gets as far
-constexpr double kShortEdge = 1e-9;    // half of such a cone is noise
+constexpr std::size_t kWave = 1024;     // cones halved together, whatever the number of threads
+constexpr std::size_t kRegions = 256;   // at least, where the search gets as far
+constexpr double kLostSquare = 1e-150;  // squares of smaller numbers lose digits, or all
+constexpr double kShortEdge = 1e-9;     // half of such a cone is noise
 
 // One row a hyperplane, with the weights of all rows on it: (-x . u)_+ = (x . u)_+ - x . u. A row
 // is divided by its largest entry, so that rows found equal are parallel up to rounding.

@@ -19,6 +19,7 @@ constexpr Index kMinCells = 64;
 constexpr Index kMaxCells = 6000;
 constexpr Index kMaxTotals = Index{1} << 20;  // float64 numbers a block: 8 MB
 constexpr Index kHandedOut = 128;             // cells given to a sink at a time
+constexpr double kLostSquare = 1e-150;        // squares of smaller numbers lose digits, or all
 
 struct Task {
   const ConstMatrixRef& X;
@@ -192,8 +193,9 @@ Matrix sums_of_magnitudes(const ConstMatrixRef& X, const ConstMatrixRef& R) {
 // float64. With S_j = sum_k |r_k x_kj| and u the unit roundoff of the tables, v that of float64, m
 // and p these numbers of operations, the error of output j is at most
 // ((1 + u)^m (1 + v)^p - 1) S_j, plus n underflows of terms (sums of floating-point numbers do not
-// underflow). Taking the norm of D outputs adds a relative error of at most (D + 2) v. First-order
-// terms with one per cent on top bound all this as long as m u and p v are below 0.01.
+// underflow). Taking the norm of D outputs adds a relative error of at most (D + 2) v, and loses
+// those whose squares underflow. First-order terms with one per cent on top bound all this as long
+// as m u and p v are below 0.01.
 double sweep_error(const ConstMatrixRef& X, const ConstMatrixRef& R, Precision precision) {
   using Float32 = std::numeric_limits<float>;
   using Float64 = std::numeric_limits<double>;
@@ -208,7 +210,7 @@ double sweep_error(const ConstMatrixRef& X, const ConstMatrixRef& R, Precision p
       table_operations * roundoff + (panels + outputs + 3.0) * 0.5 * Float64::epsilon();
   const double underflow = single ? Float32::denorm_min() : Float64::denorm_min();
   return 1.01 * (operations * sums.norm() +
-                 static_cast<double>(X.rows()) * std::sqrt(outputs) * underflow);
+                 std::sqrt(outputs) * (static_cast<double>(X.rows()) * underflow + kLostSquare));
 }
 
 }  // namespace cvxnn

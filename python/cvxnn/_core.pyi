@@ -14,6 +14,7 @@ __all__: list[str] = [
     "Design",
     "MaskedDesign",
     "SparseDesign",
+    "bound_support",
     "characteristic_polynomial",
     "choose_method",
     "count_cells",
@@ -27,6 +28,7 @@ __all__: list[str] = [
     "project_onto_cell",
     "solve_cone_program",
     "solve_group_lasso",
+    "solve_over_all_cells",
     "sort_cells",
     "uniform_cells",
 ]
@@ -99,6 +101,20 @@ class MaskedDesign(Design):
     def __init__(
         self, X: numpy.typing.NDArray[numpy.float64], packed: numpy.typing.NDArray[numpy.uint64]
     ) -> None: ...
+
+def bound_support(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    v: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
+    floor: typing.SupportsFloat | typing.SupportsIndex,
+    tol: typing.SupportsFloat | typing.SupportsIndex,
+    share: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> dict:
+    """
+    Upper bound on max |v . (X u)_+| over ||u|| <= 1, or floor if that is larger.
+    """
 
 def characteristic_polynomial(
     arrangement: Arrangement,
@@ -257,6 +273,22 @@ def solve_group_lasso(
 ) -> list:
     """
     The group lasso for each of the alphas.
+    """
+
+def solve_over_all_cells(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    loss: str,
+    beta: typing.SupportsFloat | typing.SupportsIndex,
+    tol: typing.SupportsFloat | typing.SupportsIndex,
+    max_rounds: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    on_round: collections.abc.Callable[[dict], None] | None = None,
+) -> dict:
+    """
+    The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.
     """
 
 def sort_cells(

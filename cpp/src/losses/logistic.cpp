@@ -55,7 +55,8 @@ double LogisticLoss::dual_value(const Vector& v) const {
   for (Index k = 0; k < v.size(); ++k) {
     const double p = -v(k) * y_(k) / weights_(k);
     if (p < 0.0 || p > 1.0 + 1e-14) return -std::numeric_limits<double>::infinity();
-    sum -= weights_(k) * (entropy_term(p) + entropy_term(1.0 - p));
+    const double rest = p < 1.0 ? (1.0 - p) * std::log1p(-p) : 0.0;  // exact for tiny p
+    sum -= weights_(k) * (entropy_term(p) + rest);
   }
   return sum;
 }
@@ -68,7 +69,7 @@ double LogisticLoss::best_scale(const Vector& v, double limit) const {
   const auto slope = [&](double s) {
     double sum = 0.0;
     for (Index k = 0; k < p.size(); ++k) {
-      if (p(k) > 0.0) sum += weights_(k) * p(k) * std::log((1.0 - s * p(k)) / (s * p(k)));
+      if (p(k) > 0.0) sum += weights_(k) * p(k) * (std::log1p(-s * p(k)) - std::log(s * p(k)));
     }
     return sum;
   };

@@ -54,7 +54,9 @@ class ConvexEstimator(BaseEstimator):
             X, y, loss=loss, beta=self.beta, bias=self.bias, sample_weight=weight
         )
         n_threads = thread_count(self.n_jobs)
-        chosen = choose_cells(problem, self.patterns, self.random_state, n_threads)
+        chosen = choose_cells(
+            problem, self.patterns, self.random_state, n_threads, gated=self._gated
+        )
         trained = train(
             problem, chosen, gated=self._gated, tol=tol, max_time=max_time, n_threads=n_threads
         )

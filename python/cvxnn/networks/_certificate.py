@@ -28,11 +28,12 @@ class Certificate:
     scope : {"global", "patterns"}
         "global": no network of any width is below `lower_bound`. "patterns": no network whose
         neurons have the given activation patterns on the training data is.
-    method : {"cells", "patterns", "relaxation"}
-        How the bound was proved: by every cell of the arrangement, by the given patterns, or by a
-        relaxation that needs no cells (valid for any data, but loose).
+    method : {"branch_and_bound", "cells", "patterns", "relaxation"}
+        How the bound was proved: for every cell without a list of them, by a list of every cell,
+        for the given patterns, or by a relaxation (valid for any data, but loose).
     n_cells : int
-        Number of cells that were priced.
+        Number of cells in the convex program that was solved: with "branch_and_bound" a few,
+        chosen from all.
     dual : ndarray of shape (n, C)
         The feasible point of the dual problem whose value is `lower_bound`.
     beta, loss, bias : float, str, str
@@ -100,12 +101,20 @@ class Certificate:
         """Upper bound on max |v . (X u)_+| over the unit ball, or beta if that is larger."""
         if self.method == "relaxation":
             return max(self.beta, relaxed_support(problem.design, v))
+        scaled, exponent = problem.scaled_design()
+        exponent_of_v = int(np.frexp(np.abs(v).max())[1])
+        v = np.ldexp(v, -exponent_of_v)
+        exponent += exponent_of_v
+        threshold = float(np.clip(np.ldexp(self.beta, -exponent), 1e-300, 1e300))
+        if self.method == "branch_and_bound":
+            bound = core.bound_support(
+                scaled, v, floor=threshold, tol=1e-11, max_seconds=np.inf, n_threads=1
+            )
+            return float(np.ldexp(bound["upper"], exponent))
         if self.method == "cells":
             packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
         else:
             assert self.cells is not None
             packed = cells_of_rows(problem, self.cells).packed
-        scaled, exponent = problem.scaled_design()
-        threshold = float(np.ldexp(self.beta, -exponent))
         support = core.max_support(scaled, packed, v, threshold, not self.gated, 1)
         return float(np.ldexp(support, exponent))

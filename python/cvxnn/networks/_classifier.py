@@ -30,8 +30,9 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         samples.
     patterns : {"auto", "exact"}, int or Cells, default="auto"
         Activation patterns that neurons may have on the training data. "exact": every cell of the
-        arrangement; the certificate is then global. An integer: that many sampled cells. `Cells`:
-        these. "auto": exact up to 100,000 cells, 500 sampled cells otherwise.
+        arrangement, for up to six features (the bias is one) or a million cells; the certificate
+        is then global. An integer: that many sampled cells. `Cells`: these. "auto": every cell
+        where that takes about a minute at most, 500 sampled cells otherwise.
     bias : {"regularized", "none"}, default="regularized"
         Whether neurons have a bias, penalised like a weight.
     tol : float, default=1e-4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
+from scipy.special import entr, xlog1py
 
 __all__ = ["LOSSES", "LossFunctions", "loss_named"]
 
@@ -39,7 +39,7 @@ def _logistic_dual(v: Array, y: Array, weight: Array) -> float:
     p = -v * y / weight
     if np.any(p < 0.0) or np.any(p > 1.0):
         return -np.inf
-    return float(np.sum(weight * (entr(p) + entr(1.0 - p))))
+    return float(np.sum(weight * (entr(p) - xlog1py(1.0 - p, -p))))
 
 
 LOSSES = {

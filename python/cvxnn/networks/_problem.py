@@ -22,6 +22,7 @@ __all__ = [
     "cells_of_rows",
     "cells_of_samples",
     "relaxed_support",
+    "solve_over_all_cells",
     "solve_program",
 ]
 
@@ -127,10 +128,14 @@ class ConvexSolution:
     norms: Array  # (m,): ||u||
     signs: Array  # (m,): sign of the output weight
     cells: NDArray[np.intp]  # (m,): which cell
+    n_cells: int  # in the program
     lower_bound: float
     dual: Array  # (n,)
     status: str
     history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
+
+
+OnRound = Callable[[dict[str, Any]], None]
 
 
 def solve_program(
@@ -141,25 +146,17 @@ def solve_program(
     tol: float,
     max_time: float | None,
     n_threads: int,
-    on_round: Callable[[dict[str, Any]], None] | None = None,
+    on_round: OnRound | None = None,
 ) -> ConvexSolution:
-    """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9).
-
-    X and y are scaled by powers of two first, which changes nothing but keeps squares of very large
-    or small numbers in range: with X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u has
-    the penalty beta' = 2^(-a - b) beta and the objective 2^(2b) times smaller. (Losses that are not
-    quadratic have b = 0.)
-    """
-    design, a = problem.scaled_design()
-    b = _exponent(problem.y) if loss_named(problem.loss).quadratic else 0
-    beta = float(np.clip(np.ldexp(problem.beta, -a - b), 1e-300, 1e300))
+    """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9)."""
+    scaled = _Scaled.from_problem(problem)
     raw = core.solve_cone_program(
-        design,
+        scaled.design,
         packed,
-        np.ldexp(problem.y, -b),
+        scaled.y,
         problem.weight,
         problem.loss,
-        beta,
+        scaled.beta,
         cones,
         tol,
         _MAX_ROUNDS,
@@ -167,29 +164,87 @@ def solve_program(
         n_threads,
         on_round,
     )
-    lengths = np.linalg.norm(raw["weights"], axis=1)
-    history = np.array(
-        [
-            (
-                step["seconds"],
-                np.ldexp(step["objective"], 2 * b),
-                np.ldexp(step["lower_bound"], 2 * b),
-                step["n_neurons"],
-            )
-            for step in raw["history"]
-        ],
-        dtype=[("seconds", "f8"), ("objective", "f8"), ("lower_bound", "f8"), ("n_neurons", "i8")],
+    return scaled.solution(raw, len(packed))
+
+
+def solve_over_all_cells(
+    problem: TrainingProblem,
+    *,
+    tol: float,
+    max_time: float | None,
+    n_threads: int,
+    on_round: OnRound | None = None,
+) -> ConvexSolution:
+    """Solve it over every cell, by column generation; for few features."""
+    scaled = _Scaled.from_problem(problem)
+    raw = core.solve_over_all_cells(
+        scaled.design,
+        scaled.y,
+        problem.weight,
+        problem.loss,
+        scaled.beta,
+        tol,
+        _MAX_ROUNDS,
+        np.inf if max_time is None else max_time,
+        n_threads,
+        on_round,
     )
-    return ConvexSolution(
-        directions=raw["weights"] / lengths[:, None],
-        norms=np.ldexp(lengths, b - a),
-        signs=raw["signs"],
-        cells=np.array(raw["cells"], dtype=np.intp),
-        lower_bound=float(np.ldexp(raw["lower_bound"], 2 * b)),
-        dual=np.ldexp(raw["dual"], b),
-        status=raw["status"],
-        history=history,
-    )
+    return scaled.solution(raw, len(raw["packed"]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    """X and y times powers of two, which changes nothing but keeps squares in range.
+
+    With X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u has the penalty
+    beta' = 2^(-a - b) beta and the objective 2^(2b) times smaller. (Losses that are not quadratic
+    have b = 0.)
+    """
+
+    design: Array
+    y: Array
+    beta: float
+    a: int
+    b: int
+
+    @classmethod
+    def from_problem(cls, problem: TrainingProblem) -> _Scaled:
+        design, a = problem.scaled_design()
+        b = _exponent(problem.y) if loss_named(problem.loss).quadratic else 0
+        beta = float(np.clip(np.ldexp(problem.beta, -a - b), 1e-300, 1e300))
+        return cls(design, np.ldexp(problem.y, -b), beta, a, b)
+
+    def solution(self, raw: dict[str, Any], n_cells: int) -> ConvexSolution:
+        """Undo the scaling of what the core returned."""
+        lengths = np.linalg.norm(raw["weights"], axis=1)
+        history = np.array(
+            [
+                (
+                    step["seconds"],
+                    np.ldexp(step["objective"], 2 * self.b),
+                    np.ldexp(step["lower_bound"], 2 * self.b),
+                    step["n_neurons"],
+                )
+                for step in raw["history"]
+            ],
+            dtype=[
+                ("seconds", "f8"),
+                ("objective", "f8"),
+                ("lower_bound", "f8"),
+                ("n_neurons", "i8"),
+            ],
+        )
+        return ConvexSolution(
+            directions=raw["weights"] / lengths[:, None],
+            norms=np.ldexp(lengths, self.b - self.a),
+            signs=raw["signs"],
+            cells=np.array(raw["cells"], dtype=np.intp),
+            n_cells=n_cells,
+            lower_bound=float(np.ldexp(raw["lower_bound"], 2 * self.b)),
+            dual=np.ldexp(raw["dual"], self.b),
+            status=raw["status"],
+            history=history,
+        )
 
 
 def cells_of_rows(problem: TrainingProblem, cells: Cells) -> Cells:

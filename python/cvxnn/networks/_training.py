@@ -21,6 +21,7 @@ from cvxnn.networks._problem import (
     TrainingProblem,
     cells_of_rows,
     cells_of_samples,
+    solve_over_all_cells,
     solve_program,
 )
 
@@ -28,6 +29,10 @@ __all__ = ["ChosenCells", "Trained", "choose_cells", "train"]
 
 Array = NDArray[np.float64]
 
+_LISTED = 2_000  # cells, up to which a list of all is the faster way
+# Up to how many samples every cell is priced without a list, by the number of columns: always with
+# "exact", within a minute or so with "auto".
+_PRICED_ROWS = {1: np.inf, 2: np.inf, 3: np.inf, 4: 5000, 5: 300, 6: 60}
 _EXACT_LIMIT = 1_000_000  # cells that "exact" agrees to list
 _EXACT_BYTES = 2**30  # and the memory their patterns may take
 _AUTO_LIMIT = 100_000
@@ -36,10 +41,20 @@ _AUTO_SAMPLED = 500
 
 @dataclass(frozen=True, eq=False)
 class ChosenCells:
-    """Patterns on the rows of a problem, and whether they are all there are."""
+    """Patterns on the rows of a problem, and whether they are all there are.
 
-    cells: Cells
+    Without `cells`, every cell counts and none is listed.
+    """
+
+    cells: Cells | None
     complete: bool
+
+    @property
+    def method(self) -> str:
+        """How a bound over them is proved."""
+        if self.cells is None:
+            return "branch_and_bound"
+        return "cells" if self.complete else "patterns"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +68,12 @@ class Trained:
 
 
 def choose_cells(
-    problem: TrainingProblem, patterns: Any, random_state: Any, n_threads: int
+    problem: TrainingProblem,
+    patterns: Any,
+    random_state: Any,
+    n_threads: int,
+    *,
+    gated: bool = False,
 ) -> ChosenCells:
     """Turn the `patterns` argument of an estimator into cells."""
     if isinstance(patterns, Cells):
@@ -61,21 +81,8 @@ def choose_cells(
             raise ValueError("patterns holds no cell")
         return ChosenCells(cells_of_rows(problem, patterns), complete=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
-        exact = patterns == "exact"
-        n_bytes = 8 * ((len(problem.y) + 63) // 64)
-        limit = min(_EXACT_LIMIT if exact else _AUTO_LIMIT, _EXACT_BYTES // n_bytes)
-        arrangement = core.Arrangement(problem.design)
-        try:
-            refuse_more_cells(arrangement, limit)
-        except TooManyCells as error:
-            if exact:
-                raise TooManyCells(
-                    f"patterns='exact': {error}; use patterns='auto' or a number of sampled cells, "
-                    "fewer samples, or fewer features"
-                ) from None
-            return choose_cells(problem, _AUTO_SAMPLED, random_state, n_threads)
-        packed = core.enumerate_cells(arrangement, "auto", True, n_threads)
-        return ChosenCells(Cells(packed, len(problem.y)), complete=True)
+        every = _every_cell(problem, patterns == "exact", n_threads, gated=gated)
+        return every or choose_cells(problem, _AUTO_SAMPLED, random_state, n_threads)
     is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
     if not is_integer or patterns < 1:
         raise ValueError(
@@ -83,6 +90,30 @@ def choose_cells(
         )
     sampled = sample_normals(problem.design, int(patterns), random_state, n_threads)
     return ChosenCells(sampled, complete=False)
+
+
+def _every_cell(
+    problem: TrainingProblem, exact: bool, n_threads: int, *, gated: bool
+) -> ChosenCells | None:
+    """Return all cells, listed or not, or None if there are too many for either way."""
+    n_bytes = 8 * ((len(problem.y) + 63) // 64)
+    limit = min(_EXACT_LIMIT if exact else _AUTO_LIMIT, _EXACT_BYTES // n_bytes)
+    n, columns = problem.design.shape
+    priced = not gated and columns in _PRICED_ROWS and (exact or n <= _PRICED_ROWS[columns])
+    arrangement = core.Arrangement(problem.design)
+    try:
+        refuse_more_cells(arrangement, min(limit, _LISTED) if priced else limit)
+    except TooManyCells as error:
+        if priced:
+            return ChosenCells(None, complete=True)
+        if exact:
+            raise TooManyCells(
+                f"patterns='exact': {error}; use patterns='auto' or a number of sampled cells, "
+                "fewer samples, or fewer features"
+            ) from None
+        return None
+    packed = core.enumerate_cells(arrangement, "auto", True, n_threads)
+    return ChosenCells(Cells(packed, len(problem.y)), complete=True)
 
 
 def train(
@@ -96,32 +127,33 @@ def train(
     on_round: Callable[[dict[str, Any]], None] | None = None,
 ) -> Trained:
     """Solve the convex program over the chosen cells and map it to a network."""
-    solution = solve_program(
-        problem,
-        chosen.cells.packed,
-        cones=not gated,
-        tol=tol,
-        max_time=max_time,
-        n_threads=n_threads,
-        on_round=on_round,
-    )
+    options: dict[str, Any] = {
+        "tol": tol,
+        "max_time": max_time,
+        "n_threads": n_threads,
+        "on_round": on_round,
+    }
+    if chosen.cells is None:
+        solution = solve_over_all_cells(problem, **options)
+    else:
+        solution = solve_program(problem, chosen.cells.packed, cones=not gated, **options)
     network = (
-        _gated_network(problem, chosen, solution, n_threads)
-        if gated
+        _gated_network(problem, chosen.cells, solution, n_threads)
+        if gated and chosen.cells is not None
         else _network(problem, solution)
     )
     certificate = Certificate(
         objective=training_objective(problem, network),
         lower_bound=solution.lower_bound,
         scope="global" if chosen.complete else "patterns",
-        method="cells" if chosen.complete else "patterns",
-        n_cells=chosen.cells.n_cells,
+        method=chosen.method,
+        n_cells=solution.n_cells,
         dual=problem.spread(solution.dual),
         beta=problem.beta,
         loss=problem.loss,
         bias=problem.bias,
         gated=gated,
-        cells=None if chosen.complete else cells_of_samples(problem, chosen.cells),
+        cells=_for_samples(problem, chosen),
     )
     status = solution.status
     if status == "converged" and certificate.relative_gap > tol:
@@ -152,10 +184,16 @@ def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network:
     return Network(weights, bias, outputs, np.zeros(1))
 
 
+def _for_samples(problem: TrainingProblem, chosen: ChosenCells) -> Cells | None:
+    if chosen.complete or chosen.cells is None:
+        return None
+    return cells_of_samples(problem, chosen.cells)
+
+
 def _gated_network(
-    problem: TrainingProblem, chosen: ChosenCells, solution: ConvexSolution, n_threads: int
+    problem: TrainingProblem, cells: Cells, solution: ConvexSolution, n_threads: int
 ) -> GatedNetwork:
-    used = chosen.cells[solution.cells]
+    used = cells[solution.cells]
     gates = used.witnesses
     if gates is None:
         gates = find_witnesses(problem.design, used, n_threads)
