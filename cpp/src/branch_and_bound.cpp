@@ -18,6 +18,7 @@ using simplicial::WeightedRows;
 
 constexpr std::size_t kWave = 1024;     // cones halved together, whatever the number of threads
 constexpr std::size_t kRegions = 256;   // at least, where the search gets as far
+constexpr double kMostBytes = 5e8;      // of cones that wait; with more, depth first
 constexpr double kLostSquare = 1e-150;  // squares of smaller numbers lose digits, or all
 constexpr double kShortEdge = 1e-9;     // half of such a cone is noise
 
@@ -109,14 +110,20 @@ class Search {
         }
       }
       cone.upper = magnitude_;
+      waiting_bytes_ += bytes(cone);
       waiting_.push_back(std::move(cone));
     }
+  }
+
+  static double bytes(const Cone<kRank>& cone) {
+    return static_cast<double>(sizeof(cone) + sizeof(std::int32_t) * cone.rows.size());
   }
 
   // The cones with the highest bounds to the end, so that high points are found early.
   std::size_t sort_out() {
     if (waiting_.size() <= kWave) return 0;
     const std::size_t begin = waiting_.size() - kWave;
+    if (waiting_bytes_ > kMostBytes) return begin;
     const auto lower = [](const Cone<kRank>& a, const Cone<kRank>& b) { return a.upper < b.upper; };
     std::nth_element(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(begin),
                      waiting_.end(), lower);
@@ -148,12 +155,16 @@ class Search {
     result_.n_cones += static_cast<Index>(count);
     for (std::size_t i = 0; i < count; ++i) {
       const std::int32_t region = waiting_[begin + i].region;
+      waiting_bytes_ -= bytes(waiting_[begin + i]);
       for (Peak& peak : outcomes_[i].peaks) keep(std::move(peak), region);
     }
     waiting_.resize(begin);
     for (auto& outcome : outcomes_) {
       settled_ = std::max(settled_, outcome.settled);
-      for (auto& half : outcome.halves) waiting_.push_back(std::move(half));
+      for (auto& half : outcome.halves) {
+        waiting_bytes_ += bytes(half);
+        waiting_.push_back(std::move(half));
+      }
     }
   }
 
@@ -186,7 +197,7 @@ class Search {
       if (!cone.open[side]) continue;
       const ConeBound<kRank> bound = bounder.bound(sign, target - rounding_);
       const double above = bound.upper + rounding_;
-      cone.open[side] = above > target;
+      cone.open[side] = !(above <= target);
       if (!cone.open[side]) {
         outcome.settled = std::max(outcome.settled, above);
         continue;
@@ -218,6 +229,7 @@ class Search {
   const BoundOptions& options_;
   const Execution& execution_;
   std::vector<Cone<kRank>> waiting_;
+  double waiting_bytes_ = 0.0;
   std::vector<Outcome<kRank>> outcomes_;
   std::vector<simplicial::Workspace<kRank>> workspaces_;
   std::vector<Peak> early_;    // before there were regions

@@ -132,48 +132,68 @@ class Bounder {
   void descend(int sign, double target, const SmallVector<kRank>& w,
                const SmallVector<kRank>& interpolated, ConeBound<kRank>& result) {
     SmallMatrix<kRank> facets = cone_.rays.inverse();  // one a row
-    SmallVector<kRank> z = facets.transpose() * interpolated;
+    const SmallVector<kRank> convex = facets.transpose() * interpolated;
     // what rounding of the inverse took away
-    double slack = (interpolated - cone_.rays.transpose() * z).cwiseMax(0.0).maxCoeff() / shortest_;
-    z += w;
+    const double lost =
+        (interpolated - cone_.rays.transpose() * convex).cwiseMax(0.0).maxCoeff() / shortest_;
     facets = facets.rowwise().normalized().eval();
     const SmallMatrix<kRank> inside = facets * cone_.rays;
     const double outside = std::max(0.0, -inside.minCoeff()) / shortest_;
     SmallVector<kRank> mu = SmallVector<kRank>::Zero(rank_);
+    SmallVector<kRank> z = w + convex;
+    const auto bound_at_multipliers = [&] {  // anew, for z has gathered rounding
+      z = sign * cone_.sum + convex + facets.transpose() * mu;
+      for (std::size_t c = 0; c < work_.concave.size(); ++c) {
+        const Index i = work_.concave[c];
+        if (work_.multiples[c] > 0.0) {
+          z += work_.multiples[c] * sign * data_.v(cone_.rows[i]) * row(i);
+        }
+      }
+      return z.norm() + lost + outside * mu.sum();
+    };
     const Index n_concave = static_cast<Index>(work_.concave.size());
     // while many rows cross the cone, it will be cut anyway
     const int passes = n_concave <= 8 * rank_ ? 60 : 2;
     double before = result.upper;
     for (int pass = 0; pass < passes; ++pass) {
-      for (int round = 0; round < 3; ++round) {
-        for (Index j = 0; j < rank_; ++j) {
-          const double next = std::max(0.0, mu(j) - facets.row(j).dot(z));
-          z += (next - mu(j)) * facets.row(j).transpose();
-          mu(j) = next;
-        }
-      }
+      descend_facets(facets, z, mu);
       for (int k = 0; pass > 0 && k < 2 * rank_ && jump(sign, facets, z, mu);) ++k;
-      const double upper = z.norm() + slack + outside * mu.sum();
-      result.upper = std::min(result.upper, upper);
-      if (result.upper <= target) return;
-      if (pass > 2 && (before - upper) * static_cast<double>(passes - pass) < upper - target) break;
+      const double upper = z.norm() + lost + outside * mu.sum();
+      const bool hopeless = (before - upper) * static_cast<double>(passes - pass) < upper - target;
+      if (upper <= target || (pass > 2 && hopeless) || n_concave == 0) break;
       before = upper;
-      if (n_concave == 0) break;
-      for (Index c = 0; c < n_concave; ++c) {
-        const Index i = work_.concave[c];
-        const double weight = sign * data_.v(cone_.rows[i]);
-        const auto x = row(i);
-        const double now = work_.multiples[c];
-        const double next = std::clamp(now - x.dot(z) / (weight * x.squaredNorm()), 0.0, 1.0);
-        if (next == now) continue;
-        z += ((next - now) * weight) * x;
-        work_.multiples[c] = next;
-      }
+      descend_concave(sign, z);
     }
+    result.upper = std::min(result.upper, bound_at_multipliers());
+    if (result.upper <= target) return;
     const SmallVector<kRank> shares = (inside.inverse() * (facets * z)).cwiseMax(0.0);
     result.at = cone_.rays * shares;
     const double length = result.at.norm();
     if (length > 0.0) result.at /= length;
+  }
+
+  void descend_facets(const SmallMatrix<kRank>& facets, SmallVector<kRank>& z,
+                      SmallVector<kRank>& mu) const {
+    for (int round = 0; round < 3; ++round) {
+      for (Index j = 0; j < rank_; ++j) {
+        const double next = std::max(0.0, mu(j) - facets.row(j).dot(z));
+        z += (next - mu(j)) * facets.row(j).transpose();
+        mu(j) = next;
+      }
+    }
+  }
+
+  void descend_concave(int sign, SmallVector<kRank>& z) {
+    for (std::size_t c = 0; c < work_.concave.size(); ++c) {
+      const Index i = work_.concave[c];
+      const double weight = sign * data_.v(cone_.rows[i]);
+      const auto x = row(i);
+      const double now = work_.multiples[c];
+      const double next = std::clamp(now - x.dot(z) / (weight * x.squaredNorm()), 0.0, 1.0);
+      if (next == now) continue;
+      z += ((next - now) * weight) * x;
+      work_.multiples[c] = next;
+    }
   }
 
   // Solves for all multipliers that are not at a bound, and goes there as far as the bounds allow.
