@@ -7,14 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
+#include "block_gram.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
 namespace {
 
-constexpr Index kRows = 2048;         // of the columns made at a time
 constexpr Index kMostUnknowns = 800;  // with more, other methods are faster
 constexpr int kMostSteps = 400;
 constexpr double kStationary = 1e-12;  // reduced gradient, relative to beta
@@ -29,7 +28,8 @@ class ActiveSetNewton {
         set_(set),
         execution_(execution),
         d_(program.design.n_features()),
-        projectors_(static_cast<std::size_t>(execution.n_threads)) {}
+        projectors_(static_cast<std::size_t>(execution.n_threads)),
+        gram_(program, loss.quadratic(), execution) {}
 
   bool run(double gap, const Deadline& deadline) {
     Poller poller(execution_);
@@ -221,79 +221,11 @@ class ActiveSetNewton {
     return false;
   }
 
-  // sum over rows of h a_b a_c' for the columns a of some active blocks, stacked.
-  Matrix gram(const std::vector<Index>& left, const std::vector<Index>& right, const Vector& h) {
-    const Index n = program_.design.n_rows();
-    const Index n_parts = (n + kRows - 1) / kRows;
-    std::vector<Matrix> parts(static_cast<std::size_t>(n_parts));
-    const double cost = 2.0 * static_cast<double>(kRows * d_ * d_) *
-                        static_cast<double>(left.size() * right.size());
-    parallel_for(n_parts, cost, execution_, [&](Index part, int, const auto&) {
-      const Index row = part * kRows;
-      const Index rows = std::min(kRows, n - row);
-      const Matrix B = columns(left, row, rows);
-      const Matrix C = h.segment(row, rows).asDiagonal() * columns(right, row, rows);
-      parts[part].noalias() = B.transpose() * C;
-    });
-    Matrix sum =
-        Matrix::Zero(static_cast<Index>(left.size()) * d_, static_cast<Index>(right.size()) * d_);
-    for (const Matrix& part : parts) sum += part;
-    return sum;
-  }
-
-  // Rows of the columns s_b D_b X.
-  Matrix columns(const std::vector<Index>& ids, Index row, Index rows) const {
-    Matrix out(rows, static_cast<Index>(ids.size()) * d_);
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      const Word* pattern = program_.design.cells->pattern(program_.cell_of(ids[i]));
-      const double sign = program_.sign_of(ids[i]);
-      auto block = out.middleCols(static_cast<Index>(i) * d_, d_);
-      for (Index k = 0; k < rows; ++k) {
-        if (get_bit(pattern, row + k)) {
-          block.row(k) = sign * program_.design.X->row(row + k);
-        } else {
-          block.row(k).setZero();
-        }
-      }
-    }
-    return out;
-  }
-
-  // The Gram matrix of the active blocks; kept from step to step where curvature is constant.
-  Matrix active_gram() {
-    std::vector<Index> ids;
-    for (const std::size_t b : active_) ids.push_back(set_.blocks[b].id);
-    const Vector h = loss_.curvature(set_.predictions);
-    if (!loss_.quadratic()) return gram(ids, ids, h);
-    std::vector<Index> fresh;
-    for (const Index id : ids) {
-      if (place_.count(id) == 0) fresh.push_back(id);
-    }
-    if (!fresh.empty()) {
-      const Index old = static_cast<Index>(known_.size());
-      const Index count = old + static_cast<Index>(fresh.size());
-      for (const Index id : fresh) {
-        place_[id] = static_cast<Index>(known_.size());
-        known_.push_back(id);
-      }
-      const Matrix part = gram(known_, fresh, h);
-      gram_.conservativeResize(count * d_, count * d_);
-      gram_.rightCols(part.cols()) = part;
-      gram_.bottomRows(part.cols()) = part.transpose();
-    }
-    Matrix chosen(static_cast<Index>(ids.size()) * d_, static_cast<Index>(ids.size()) * d_);
-    for (std::size_t a = 0; a < ids.size(); ++a) {
-      for (std::size_t c = 0; c < ids.size(); ++c) {
-        chosen.block(static_cast<Index>(a) * d_, static_cast<Index>(c) * d_, d_, d_) =
-            gram_.block(place_[ids[a]] * d_, place_[ids[c]] * d_, d_, d_);
-      }
-    }
-    return chosen;
-  }
-
   // The second-order model of the objective on the faces.
   Matrix hessian() {
-    const Matrix full = active_gram();
+    std::vector<Index> ids;
+    for (const std::size_t b : active_) ids.push_back(set_.blocks[b].id);
+    const Matrix full = gram_.of(ids, loss_.curvature(set_.predictions));
     Matrix system(n_unknowns_, n_unknowns_);
     for (std::size_t a = 0; a < active_.size(); ++a) {
       const Matrix rows = faces_[a].transpose() * full.middleRows(static_cast<Index>(a) * d_, d_);
@@ -516,9 +448,7 @@ class ActiveSetNewton {
   double before_ = 0.0;  // objective
   double decrement_ = 0.0;
   double last_release_ = std::numeric_limits<double>::infinity();
-  Matrix gram_;  // of the blocks known_
-  std::vector<Index> known_;
-  std::map<Index, Index> place_;
+  BlockGram gram_;
 };
 
 }  // namespace

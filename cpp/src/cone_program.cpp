@@ -115,7 +115,6 @@ void improve(const Program& program, const Loss& loss, double gap, WorkingSet& s
     for (int i = 0; i < times; ++i) coordinate_sweep(program, loss, bounds, set, projector);
   };
   sweep(kSweeps);
-  if (active_set_newton(program, loss, gap, set, deadline, execution)) return;
   if (!set.stiff && refine(program, loss, gap, steepest, 2, set, deadline, execution)) return;
   set.stiff = interior_point(program, loss, gap, set, deadline, execution);
   if (set.stiff) sweep(2);  // puts the blocks that are left tiny to zero
