@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.networks._losses import loss_named
+from cvxnn.networks._prune import pruned_layers
 
 __all__ = ["GatedNetwork", "Network"]
 
@@ -111,6 +112,39 @@ class Network:
         decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
         decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
         return _loss_of(self, X, y, loss, sample_weight) + _decay_of(beta, decay)
+
+    def prune(self, X: ArrayLike) -> Network:
+        """Return a network with fewer neurons and the same outputs on some samples.
+
+        Its weight decay, biases included, is not larger; elsewhere its outputs may differ (Mishkin
+        and Pilanci, arXiv 2306.00119).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            The samples.
+
+        Returns
+        -------
+        Network
+            With at most n C neurons.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from cvxnn import Network
+        >>> random = np.random.default_rng(0)
+        >>> wide = Network(*map(random.standard_normal, [(50, 2), 50, (50, 1), 1]))
+        >>> X = random.standard_normal((4, 2))
+        >>> small = wide.prune(X)
+        >>> small.n_neurons <= 4, np.allclose(small.predict(X), wide.predict(X))
+        (True, True)
+        """
+        X = _as_inputs(X, self.hidden_weights)
+        design = np.column_stack([X, np.ones(len(X))])
+        hidden = np.column_stack([self.hidden_weights, self.hidden_bias])
+        hidden, outputs = pruned_layers(design, hidden, self.output_weights)
+        return Network(hidden[:, :-1], hidden[:, -1], outputs, self.output_bias, self.activation)
 
 
 @dataclass(frozen=True, eq=False)

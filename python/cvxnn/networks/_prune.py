@@ -1,0 +1,122 @@
+"""Fewer neurons with the same outputs on given samples."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linprog, nnls
+
+__all__ = ["pruned_layers"]
+
+Array = NDArray[np.float64]
+
+_NEGLIGIBLE = 1e-13  # share of the largest neuron below which one is rounding
+
+
+def pruned_layers(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:
+    """Return layers with at most n C neurons and the same ``(design @ hidden.T)_+ @ outputs``.
+
+    Neurons that share their pattern and the direction of their output weights are added up, which
+    leaves the outputs alone because neurons are linear on a cell. Of the rest, scaled by c >= 0, a
+    vertex of {c : same outputs, smallest weight decay} has no more neurons than the outputs have
+    entries (theory of optimal sets: Mishkin and Pilanci, arXiv 2306.00119). Layers come balanced,
+    ``||w_j|| = ||a_j||_1``, and with a weight decay that is not larger.
+
+    Parameters
+    ----------
+    design : ndarray of shape (n, d)
+        Samples, with a ones column if neurons have biases.
+    hidden : ndarray of shape (m, d)
+        First-layer weights, with the biases last.
+    outputs : ndarray of shape (m, C)
+        Second-layer weights.
+
+    Returns
+    -------
+    hidden, outputs : ndarray of shape (k, d), ndarray of shape (k, C)
+    """
+    hidden, outputs = _balanced(*_merged(design, hidden, outputs))
+    if len(hidden) == 0:
+        return hidden, outputs
+    activations = np.maximum(design @ hidden.T, 0.0)
+    contributions = (activations.T[:, :, None] * outputs[:, None, :]).reshape(len(hidden), -1).T
+    silent = ~contributions.any(axis=0)
+    hidden, outputs, contributions = hidden[~silent], outputs[~silent], contributions[:, ~silent]
+    share = _vertex(contributions, _strengths(hidden, outputs))
+    kept = share > 0.0
+    root = np.sqrt(share[kept])[:, None]
+    return hidden[kept] * root, outputs[kept] * root
+
+
+def _merged(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:
+    """Add up neurons on the same cell whose output weights point the same way."""
+    norms = np.abs(outputs).sum(axis=1)
+    used = (norms > 0.0) & hidden.any(axis=1)
+    hidden, directions = hidden[used] * norms[used, None], outputs[used] / norms[used, None]
+    patterns = np.packbits(design @ hidden.T > 0.0, axis=0).T
+    keys = [
+        pattern.tobytes() + a.tobytes() for pattern, a in zip(patterns, directions, strict=True)
+    ]
+    _, first, group = np.unique(
+        np.array(keys, dtype=object), return_index=True, return_inverse=True
+    )
+    sums = np.zeros((len(first), hidden.shape[1]))
+    np.add.at(sums, group, hidden)
+    return sums, directions[first]
+
+
+def _strengths(hidden: Array, outputs: Array) -> Array:
+    strengths: Array = np.linalg.norm(hidden, axis=1) * np.abs(outputs).sum(axis=1)
+    return strengths
+
+
+def _balanced(hidden: Array, outputs: Array) -> tuple[Array, Array]:
+    """Scale each neuron so that both of its layers weigh the same; drop those of no weight."""
+    strengths = _strengths(hidden, outputs)
+    kept = strengths > _NEGLIGIBLE * strengths.max(initial=0.0)
+    hidden, outputs, root = hidden[kept], outputs[kept], np.sqrt(strengths[kept])
+    into = root / np.linalg.norm(hidden, axis=1)
+    out = root / np.abs(outputs).sum(axis=1)
+    return hidden * into[:, None], outputs * out[:, None]
+
+
+def _vertex(contributions: Array, strengths: Array) -> Array:
+    """Return c >= 0 of least c . strengths with contributions @ c = contributions @ 1, a vertex."""
+    n_neurons = contributions.shape[1]
+    if n_neurons == 0:
+        return np.ones(0)
+    columns = np.linalg.norm(contributions, axis=0)
+    scaled, total = contributions / columns, contributions.sum(axis=1)
+    costs = strengths / columns
+    largest = np.abs(total).max()
+    if largest == 0.0:
+        return np.zeros(n_neurons)
+    solution = linprog(costs / costs.max(), A_eq=scaled, b_eq=total / largest, method="highs-ds")
+    if solution.x is not None:
+        support = np.flatnonzero(solution.x)
+        # the outputs again, to rounding: linear programming stops at 1e-7
+        exact, error = nnls(scaled[:, support], total)
+        if error <= 1e-13 * columns.sum() and costs[support] @ exact <= strengths.sum():
+            vertex = np.zeros(n_neurons)
+            vertex[support] = exact / columns[support]
+            return vertex
+    share: Array = _walk_to_vertex(scaled, costs, columns) / columns
+    return share
+
+
+def _walk_to_vertex(scaled: Array, costs: Array, start: Array) -> Array:
+    """Go along null vectors of the columns in use, each to where a share vanishes."""
+    share = start.copy()
+    while True:
+        used = np.flatnonzero(share)[: len(scaled) + 1]
+        if len(used) == 0:
+            return share
+        _, values, right = np.linalg.svd(scaled[:, used])
+        if len(values) == len(used) and values[-1] > 1e-12 * values[0]:
+            return share
+        null = right[-1] if costs[used] @ right[-1] <= 0.0 else -right[-1]
+        if not np.any(null < 0.0):
+            null = -null
+        reach = np.where(null < 0.0, share[used] / np.maximum(-null, 1e-300), np.inf)
+        share[used] = np.maximum(0.0, share[used] + reach.min() * null)
+        share[used[reach.argmin()]] = 0.0
