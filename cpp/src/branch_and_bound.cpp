@@ -87,6 +87,7 @@ class Search {
     double upper = std::max(options_.floor, settled_);
     for (const auto& cone : waiting_) upper = std::max(upper, cone.upper);
     result_.upper = upper;
+    if (waiting_.empty() && settled_ > target()) result_.status = Status::stalled;
     collect_peaks();
     return std::move(result_);
   }
@@ -130,6 +131,13 @@ class Search {
     return begin;
   }
 
+  // What a bound must not exceed. Bounds include rounding, so less than twice that is out of reach.
+  double target() const {
+    const double top = std::max(options_.floor, highest_);
+    const double share = options_.share * (top - options_.floor);
+    return (1.0 + options_.tol) * top + share + 2.0 * rounding_;
+  }
+
   void wave() {
     const std::size_t begin = sort_out();
     const std::size_t count = waiting_.size() - begin;
@@ -143,8 +151,7 @@ class Search {
     }
     const double cost =
         200.0 + 20.0 * static_cast<double>(rows_.x.rows()) * n_rows / static_cast<double>(count);
-    const double top = std::max(options_.floor, highest_);
-    const double target = (1.0 + options_.tol) * top + options_.share * (top - options_.floor);
+    const double target = this->target();
     outcomes_.assign(count, {});
     workspaces_.resize(static_cast<std::size_t>(execution_.n_threads));
     parallel_for(static_cast<Index>(count), cost, execution_,

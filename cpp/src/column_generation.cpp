@@ -71,7 +71,6 @@ class Restricted {
   // To the optimum over these cells.
   void solve(double gap, const Deadline& deadline) {
     if (set.blocks.empty()) return;
-    const WorkingSet start = set;
     if (active_set_newton(program, loss_, gap, set, deadline, execution_)) return;
     if (working_set_gap(program, loss_, set, execution_) <= gap || deadline.passed()) return;
     SolverOptions options;

@@ -19,11 +19,11 @@ constexpr int kMostRank = 16;
 
 // Of fixed size where kRank is not Eigen::Dynamic; without allocation in any case.
 template <int kRank>
-using SmallMatrix = Eigen::Matrix < double,
-      kRank, kRank, 0, kRank < 0 ? kMostRank : kRank, kRank<0 ? kMostRank : kRank>;
+constexpr int kCapacity = kRank == Eigen::Dynamic ? kMostRank : kRank;
 template <int kRank>
-using SmallVector = Eigen::Matrix < double,
-      kRank, 1, 0, kRank<0 ? kMostRank : kRank, 1>;
+using SmallMatrix = Eigen::Matrix<double, kRank, kRank, 0, kCapacity<kRank>, kCapacity<kRank>>;
+template <int kRank>
+using SmallVector = Eigen::Matrix<double, kRank, 1, 0, kCapacity<kRank>, 1>;
 
 // h(u) = linear . u + sum_k v_k (x_k . u)_+.
 struct WeightedRows {
@@ -48,7 +48,7 @@ struct Cone {
 // Values of the rows of a cone at its rays, and what else a thread needs to bound it.
 template <int kRank>
 struct Workspace {
-  using Values = Eigen::Matrix < double, kRank, Eigen::Dynamic, 0, kRank<0 ? kMostRank : kRank>;
+  using Values = Eigen::Matrix<double, kRank, Eigen::Dynamic, 0, kCapacity<kRank>>;
   Values values;
   std::vector<Index> concave;     // positions in the cone's rows
   std::vector<double> multiples;  // t of each, in [0, 1]
@@ -200,9 +200,8 @@ class Bounder {
   // Returns whether one of them stopped it.
   bool jump(int sign, const SmallMatrix<kRank>& facets, SmallVector<kRank>& z,
             SmallVector<kRank>& mu) {
-    constexpr Index kRows = kRank < 0 ? kMostRank : kRank;
-    constexpr Index kMost = 2 * kRows;
-    Eigen::Matrix<double, kRank, Eigen::Dynamic, 0, kRows, kMost> columns(rank_, kMost);
+    constexpr Index kMost = 2 * kCapacity<kRank>;
+    Eigen::Matrix<double, kRank, Eigen::Dynamic, 0, kCapacity<kRank>, kMost> columns(rank_, kMost);
     std::array<double*, kMost> values;
     std::array<double, kMost> upper;
     Index count = 0;

@@ -59,6 +59,25 @@ TEST_CASE("branch and bound: one sign, duplicate, opposite and zero rows") {
   check_bound(test::threshold(3), test::gaussian(8, 1, 3));
 }
 
+TEST_CASE("branch and bound: an end where rounding is all there is") {
+  Matrix X(2, 3);
+  X << 1, 2, 3, 1, 2, 3;
+  Vector v(2);
+  v << 1, -1;
+  BoundOptions options;
+  options.tol = 0.0;
+  const SupportBound nothing = bound_support(X, v, options, {});
+  CHECK(nothing.status == Status::converged);
+  CHECK(nothing.upper <= 1e-11);
+  // peaks at the floor to the last digit
+  const Matrix Y = test::gaussian(1500, 3, 13);
+  const Vector w = test::gaussian(1500, 1, 14);
+  options.floor = bound_support(Y, w, options, {}).peaks.front().value;
+  const SupportBound bound = bound_support(Y, w, options, {});
+  CHECK(bound.status == Status::converged);
+  CHECK(bound.upper <= options.floor * (1.0 + 1e-7));
+}
+
 TEST_CASE("branch and bound: the floor and the share of the way to the maximum") {
   const Matrix X = test::gaussian(60, 3, 5);
   const Vector v = test::gaussian(60, 1, 6);

@@ -26,16 +26,17 @@ struct BoundOptions {
 struct SupportBound {
   double upper = 0.0;       // no unit vector has more, rounding included; at least the floor
   std::vector<Peak> peaks;  // the highest point found in each of many regions, if above the floor
-  Status status = Status::converged;  // else the bound is above tol, but holds
-  Index n_cones = 0;                  // cones looked at
+  // Else the bound is further above than asked, but holds. `stalled`: cones too thin to be cut.
+  Status status = Status::converged;
+  Index n_cones = 0;  // cones looked at
 };
 
 // Cuts the space into simplicial cones and these in halves until each of them has a bound of at
-// most (1 + tol) times the highest point found, or the floor. In a cone, rows that do not change
-// sign add up to a linear function; those that do are bounded by their interpolation (v_k > 0,
-// convex) or by the best multiple of x_k . u that is at least (x_k . u)_+ times v_k (v_k < 0,
-// concave). Nothing depends on general position. The result does not depend on the threads. Work
-// grows with the number of high peaks and fast with the columns, of which there may be 16.
+// most (1 + tol) times the highest point found, or the floor, and rounding. In a cone, rows that do
+// not change sign add up to a linear function; those that do are bounded by their interpolation
+// (v_k > 0, convex) or by the best multiple of x_k . u that is at least (x_k . u)_+ times v_k (v_k
+// < 0, concave). Nothing depends on general position. The result does not depend on the threads.
+// Work grows with the number of high peaks and fast with the columns, of which there may be 16.
 SupportBound bound_support(const ConstMatrixRef& X, const Vector& v, const BoundOptions& options,
                            const Execution& execution);
 
