@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -18,7 +16,6 @@ from cvxnn.networks._network import Network
 from cvxnn.networks._problem import (
     TrainingProblem,
     relaxed_support,
-    solve_over_all_cells,
     solve_program,
 )
 from cvxnn.networks._training import choose_cells
@@ -43,10 +40,10 @@ def certify(
 ) -> Certificate:
     """Bound how far a trained network is from the best network of any width.
 
-    Where every cell of the data can be priced in about a minute (few features, or cells few enough
-    to list), the convex program over all of them is solved until its bound is within
-    `tol` of the optimum, so that the gap reported is the network's. Elsewhere the bound comes from
-    a relaxation that holds for every pattern; it is valid but loose.
+    Where ``patterns="auto"`` of `ReLURegressor` takes every cell, the convex program over all of
+    them is solved until its bound is within `tol` of the optimum, so that the gap reported is the
+    network's. Elsewhere the bound comes from a relaxation that holds for every pattern; it is valid
+    but loose.
 
     Parameters
     ----------
@@ -99,12 +96,8 @@ def certify(
     )
     n_threads = thread_count(n_jobs)
     chosen = choose_cells(problem, "auto", 0, n_threads)
-    options: dict[str, Any] = {"tol": tol, "max_time": max_time, "n_threads": n_threads}
-    if chosen.cells is None:
-        solution = solve_over_all_cells(problem, **options)
-    else:
-        own = chosen.cells if chosen.complete else _with_own_patterns(problem, network, n_threads)
-        solution = solve_program(problem, own.packed, cones=True, **options)
+    own = chosen.cells if chosen.complete else _with_own_patterns(problem, network, n_threads)
+    solution = solve_program(problem, own, tol=tol, max_time=max_time, n_threads=n_threads)
     dual, lower_bound = solution.dual, solution.lower_bound
     if not chosen.complete:
         scale = min(1.0, problem.beta / relaxed_support(problem.design, dual))

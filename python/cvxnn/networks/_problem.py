@@ -22,7 +22,6 @@ __all__ = [
     "cells_of_rows",
     "cells_of_samples",
     "relaxed_support",
-    "solve_over_all_cells",
     "solve_program",
 ]
 
@@ -140,19 +139,37 @@ OnRound = Callable[[dict[str, Any]], None]
 
 def solve_program(
     problem: TrainingProblem,
-    packed: NDArray[np.uint64],
+    cells: Cells | None,
     *,
-    cones: bool,
+    cones: bool = True,
     tol: float,
     max_time: float | None,
     n_threads: int,
     on_round: OnRound | None = None,
 ) -> ConvexSolution:
-    """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9)."""
+    """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9).
+
+    Without `cells`: over every cell of the data, by column generation, for few features.
+    """
     scaled = _Scaled.from_problem(problem)
+    seconds = np.inf if max_time is None else max_time
+    if cells is None:
+        raw = core.solve_over_all_cells(
+            scaled.design,
+            scaled.y,
+            problem.weight,
+            problem.loss,
+            scaled.beta,
+            tol,
+            _MAX_ROUNDS,
+            seconds,
+            n_threads,
+            on_round,
+        )
+        return scaled.solution(raw, len(raw["packed"]))
     raw = core.solve_cone_program(
         scaled.design,
-        packed,
+        cells.packed,
         scaled.y,
         problem.weight,
         problem.loss,
@@ -160,36 +177,11 @@ def solve_program(
         cones,
         tol,
         _MAX_ROUNDS,
-        np.inf if max_time is None else max_time,
+        seconds,
         n_threads,
         on_round,
     )
-    return scaled.solution(raw, len(packed))
-
-
-def solve_over_all_cells(
-    problem: TrainingProblem,
-    *,
-    tol: float,
-    max_time: float | None,
-    n_threads: int,
-    on_round: OnRound | None = None,
-) -> ConvexSolution:
-    """Solve it over every cell, by column generation; for few features."""
-    scaled = _Scaled.from_problem(problem)
-    raw = core.solve_over_all_cells(
-        scaled.design,
-        scaled.y,
-        problem.weight,
-        problem.loss,
-        scaled.beta,
-        tol,
-        _MAX_ROUNDS,
-        np.inf if max_time is None else max_time,
-        n_threads,
-        on_round,
-    )
-    return scaled.solution(raw, len(raw["packed"]))
+    return scaled.solution(raw, cells.n_cells)
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,7 +72,8 @@ class ReLURegressor(_SquaredLossRegressor):
         Activation patterns that neurons may have on the training data. "exact": every cell of the
         arrangement, for up to six features (the bias is one) or a million cells; the certificate
         is then global. An integer: that many sampled cells. `Cells`: these. "auto": every cell
-        where that takes about a minute at most, 500 sampled cells otherwise.
+        for up to three columns (the bias is one), for four up to 5,000 samples, for five up to 300,
+        for six up to 60, or up to 100,000 cells; 500 sampled cells otherwise.
     bias : {"regularized", "none"}, default="regularized"
         Whether neurons have a bias, penalised like a weight.
     tol : float, default=1e-4

@@ -21,7 +21,6 @@ from cvxnn.networks._problem import (
     TrainingProblem,
     cells_of_rows,
     cells_of_samples,
-    solve_over_all_cells,
     solve_program,
 )
 
@@ -30,8 +29,8 @@ __all__ = ["ChosenCells", "Trained", "choose_cells", "train"]
 Array = NDArray[np.float64]
 
 _LISTED = 2_000  # cells, up to which a list of all is the faster way
-# Up to how many samples every cell is priced without a list, by the number of columns: always with
-# "exact", within a minute or so with "auto".
+# By the number of columns, up to how many samples "auto" prices every cell without a list; "exact"
+# does at any number of them.
 _PRICED_ROWS = {1: np.inf, 2: np.inf, 3: np.inf, 4: 5000, 5: 300, 6: 60}
 _EXACT_LIMIT = 1_000_000  # cells that "exact" agrees to list
 _EXACT_BYTES = 2**30  # and the memory their patterns may take
@@ -127,16 +126,15 @@ def train(
     on_round: Callable[[dict[str, Any]], None] | None = None,
 ) -> Trained:
     """Solve the convex program over the chosen cells and map it to a network."""
-    options: dict[str, Any] = {
-        "tol": tol,
-        "max_time": max_time,
-        "n_threads": n_threads,
-        "on_round": on_round,
-    }
-    if chosen.cells is None:
-        solution = solve_over_all_cells(problem, **options)
-    else:
-        solution = solve_program(problem, chosen.cells.packed, cones=not gated, **options)
+    solution = solve_program(
+        problem,
+        chosen.cells,
+        cones=not gated,
+        tol=tol,
+        max_time=max_time,
+        n_threads=n_threads,
+        on_round=on_round,
+    )
     network = (
         _gated_network(problem, chosen.cells, solution, n_threads)
         if gated and chosen.cells is not None
