@@ -124,10 +124,17 @@ void improve(const Program& program, const Loss& loss, double gap, WorkingSet& s
 }  // namespace
 
 Solution solve_cone_program(const Program& program, const Loss& loss, const SolverOptions& options,
-                            const Execution& execution) {
+                            const Execution& execution, WarmStart start) {
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
   WorkingSet set;
+  set.blocks = std::move(start.blocks);
+  set.sigma = start.sigma;
   set.predictions = Vector::Zero(loss.size());
+  for (const Block& block : set.blocks) {
+    if (block.u.isZero(0)) continue;
+    program.design.apply_add(program.cell_of(block.id), block.u, program.sign_of(block.id),
+                             set.predictions);
+  }
   set.dual = loss.gradient(set.predictions);
   Solution solution;
   int rounds_without_progress = 0;
@@ -167,6 +174,7 @@ Solution solve_cone_program(const Program& program, const Loss& loss, const Solv
     improve(program, loss, inner_gap, set, deadline, execution);
   }
   drop_zero_blocks(solution.blocks);
+  solution.sigma = set.sigma;
   return solution;
 }
 

@@ -9,7 +9,7 @@
 #include <cmath>
 
 #include "cvxnn/witness.hpp"
-#include "tiled_product.hpp"
+#include "tiled_algebra.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
@@ -223,13 +223,12 @@ class InteriorPoint {
     if (columns_.cols() <= columns_.rows()) {
       Matrix system = lower_product(columns_, execution_);
       system.diagonal().array() += 1.0;
-      target = system.selfadjointView<Eigen::Lower>().llt().solve(target).eval();
+      target = solve_symmetric(system, std::move(target), execution_);
     } else {
       Matrix system = lower_product(columns_.transpose(), execution_);
       system.diagonal().array() += 1.0;
       const Vector coupled = columns_ * target;
-      target -= columns_.transpose() *
-                Vector(system.selfadjointView<Eigen::Lower>().llt().solve(coupled));
+      target -= columns_.transpose() * solve_symmetric(system, coupled, execution_);
     }
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       blocks_[b].step =

@@ -4,10 +4,9 @@
 // + ||x - u||^2 / (2 sigma). In terms of the predictions f, with v = grad L(f) and p_b the shrunken
 // projection of u_b - sigma A_b' v, its optimality condition is f = A p(f): a semismooth equation,
 // which is the gradient of the convex function `merit` below seen through v = grad L(f).
-#include <Eigen/Cholesky>
 #include <cmath>
 
-#include "tiled_product.hpp"
+#include "tiled_algebra.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
@@ -76,12 +75,12 @@ class ProximalPoint {
     if (m <= B.rows()) {
       Matrix system = lower_product(B, execution_);
       system.diagonal().array() += 1.0 / sigma_;
-      correction = system.selfadjointView<Eigen::Lower>().llt().solve(B.transpose() * target);
+      correction = solve_symmetric(system, B.transpose() * target, execution_);
     } else {
-      Matrix system = sigma_ * lower_product(B.transpose(), execution_);
+      Matrix system = lower_product(B.transpose(), execution_);
+      system.triangularView<Eigen::Lower>() *= sigma_;
       system.diagonal().array() += 1.0;
-      correction = sigma_ * (B.transpose() *
-                             Vector(system.selfadjointView<Eigen::Lower>().llt().solve(target)));
+      correction = sigma_ * (B.transpose() * solve_symmetric(system, target, execution_));
     }
     return apply_columns(point, correction) - residual;
   }

@@ -51,6 +51,12 @@ py::dict to_dict(const Program& program, const Solution& solution) {
                   "history"_a = history);
 }
 
+py::dict to_dict(const Matrix& X, double beta, const GlobalSolution& solution) {
+  py::dict result = to_dict(Program{{&X, &solution.cells}, {}, beta, true}, solution);
+  result["packed"] = from_cells(solution.cells);
+  return result;
+}
+
 using OnRound = std::optional<std::function<void(py::dict)>>;
 
 SolverOptions to_options(double tol, int max_rounds, double max_seconds, const OnRound& on_round) {
@@ -98,14 +104,30 @@ void bind_cone_program(py::module_& m) {
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const GlobalSolution solution = without_gil(
             [&] { return solve_over_all_cells(X, *loss, beta, options, execution(n_threads)); });
-        py::dict result = to_dict(Program{{&X, &solution.cells}, {}, beta, true}, solution);
-        result["packed"] = from_cells(solution.cells);
-        return result;
+        return to_dict(X, beta, solution);
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
       py::arg("loss"), py::arg("beta"), py::arg("tol"), py::arg("max_rounds"),
       py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
       "The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.");
+  m.def(
+      "search_over_all_cells",
+      [](const MatrixView& X_view, const VectorView& y, const VectorView& sample_weight,
+         const std::string& loss_name, double beta, std::uint64_t seed, double tol, int max_rounds,
+         double max_seconds, int n_threads, const OnRound& on_round) {
+        const Matrix X = X_view;
+        const auto loss = make_loss(loss_name, y, sample_weight);
+        SearchOptions options{to_options(tol, max_rounds, max_seconds, on_round)};
+        options.seed = seed;
+        const GlobalSolution solution = without_gil(
+            [&] { return search_over_all_cells(X, *loss, beta, options, execution(n_threads)); });
+        return to_dict(X, beta, solution);
+      },
+      py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
+      py::arg("loss"), py::arg("beta"), py::arg("seed"), py::arg("tol"), py::arg("max_rounds"),
+      py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
+      "The same for any number of columns, by local search; nothing is proved, 'dual' is the "
+      "gradient of the loss.");
   m.def(
       "max_support",
       [](const MatrixView& X, const PackedView& packed, const VectorView& v, double threshold,

@@ -1,6 +1,8 @@
 // The convex program of a network over every cell of the data, none of them listed.
 #pragma once
 
+#include <cstdint>
+
 #include "cvxnn/cone_program.hpp"
 
 namespace cvxnn {
@@ -14,5 +16,19 @@ struct GlobalSolution : Solution {
 // the local maxima found on the way. For few columns: about six.
 GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double beta,
                                     const SolverOptions& options, const Execution& execution);
+
+struct SearchOptions : SolverOptions {
+  Index n_neurons = 100;   // of the network to begin with
+  Index n_starts = 256;    // random points from which local maxima are looked for in each round
+  std::uint64_t seed = 0;  // of both
+};
+
+// The same for any number of columns, with nothing proved: a wide random network goes downhill by
+// L-BFGS, then rounds of: solve the program over the cells of its neurons; look for local maxima of
+// what other cells could gain, from random points and near the neurons; add their cells.
+// `converged` means that the best of those maxima proves the gap if it is the highest there is.
+// The lower bound is that of the loss alone, and `dual` the gradient of the loss, not scaled.
+GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double beta,
+                                     const SearchOptions& options, const Execution& execution);
 
 }  // namespace cvxnn

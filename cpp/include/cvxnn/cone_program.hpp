@@ -32,12 +32,18 @@ struct Block {
   std::vector<Index> tight;  // rows of the cone that hold with equality, a warm start
 };
 
+struct WarmStart {
+  std::vector<Block> blocks;  // of the program, sorted by id
+  double sigma = 0.0;         // length of a proximal point step, longer the better the blocks are
+};
+
 struct Solution {
   Status status = Status::iteration_limit;
   std::vector<Block> blocks;  // the non-zero ones
   double objective = 0.0;
   double lower_bound = 0.0;  // on the program over all given cells
   Vector dual;               // the dual feasible vector that proves it
+  double sigma = 0.0;        // see WarmStart
   std::vector<Progress> history;
 };
 
@@ -45,6 +51,6 @@ struct Solution {
 // violated, find their support by a few sweeps of block updates, finish with second-order steps,
 // repeat until the bound from pricing all blocks meets the objective.
 Solution solve_cone_program(const Program& program, const Loss& loss, const SolverOptions& options,
-                            const Execution& execution);
+                            const Execution& execution, WarmStart start = {});
 
 }  // namespace cvxnn

@@ -1,0 +1,114 @@
+#include "network_descent.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "lbfgs.hpp"
+
+namespace cvxnn {
+namespace {
+
+constexpr Index kRows = 256;   // samples at a time, so that their outputs stay in cache
+constexpr Index kParts = 128;  // most partial gradients, to be added up in order
+
+// L + weight decay as a function of the weights of both layers, one after the other.
+class TwoLayers {
+ public:
+  TwoLayers(const Matrix& X, const Loss& loss, double beta, Index width, const Execution& execution)
+      : X_(X),
+        loss_(loss),
+        beta_(beta),
+        width_(width),
+        execution_(execution),
+        active_(X.rows(), width) {
+    const Index blocks = (X.rows() + kRows - 1) / kRows;
+    rows_ = kRows * ((blocks + kParts - 1) / kParts);
+  }
+
+  DescentPoint evaluate(const Vector& x) {
+    DescentPoint point{x, 0.0, beta_ * x};
+    const Eigen::Map<const Matrix> hidden(x.data(), X_.cols(), width_);
+    const auto output = x.tail(width_);
+    const Vector f = outputs(hidden, output);
+    point.value = loss_.value(f) + 0.5 * beta_ * x.squaredNorm();
+    // The loss is the same for (c w, a / c): its gradients satisfy a dL/da = w . dL/dw.
+    const Matrix slopes = slopes_of(loss_.gradient(f));
+    point.gradient.tail(width_) += hidden.cwiseProduct(slopes).colwise().sum().transpose();
+    Eigen::Map<Matrix>(point.gradient.data(), X_.cols(), width_) += slopes * output.asDiagonal();
+    return point;
+  }
+
+ private:
+  template <class Body>
+  void for_rows(const Body& body) const {
+    const double cost = 2.0 * static_cast<double>(rows_ * X_.cols() * width_);
+    parallel_for((X_.rows() + rows_ - 1) / rows_, cost, execution_,
+                 [&](Index part, int, const auto&) {
+                   const Index end = std::min(X_.rows(), (part + 1) * rows_);
+                   for (Index first = part * rows_; first < end; first += kRows) {
+                     body(part, first, std::min(kRows, end - first));
+                   }
+                 });
+  }
+
+  template <class Hidden, class Output>
+  Vector outputs(const Hidden& hidden, const Output& output) {
+    Vector f(X_.rows());
+    for_rows([&](Index, Index first, Index count) {
+      Matrix z(count, width_);
+      z.noalias() = X_.middleRows(first, count) * hidden;
+      active_.middleRows(first, count) = (z.array() > 0.0).cast<unsigned char>();
+      f.segment(first, count).noalias() = z.cwiseMax(0.0) * output;
+    });
+    return f;
+  }
+
+  // Column j: sum of v_k x_k over the samples on which neuron j is active.
+  Matrix slopes_of(const Vector& v) const {
+    const Index n_parts = (X_.rows() + rows_ - 1) / rows_;
+    std::vector<Matrix> parts(static_cast<std::size_t>(n_parts), Matrix::Zero(X_.cols(), width_));
+    for_rows([&](Index part, Index first, Index count) {
+      const Matrix masked = active_.middleRows(first, count).cast<double>().colwise() *
+                            v.segment(first, count).array();
+      parts[part].noalias() += X_.middleRows(first, count).transpose() * masked;
+    });
+    for (Index part = 1; part < n_parts; ++part) parts[0] += parts[part];
+    return std::move(parts[0]);
+  }
+
+  const Matrix& X_;
+  const Loss& loss_;
+  const double beta_;
+  const Index width_;
+  const Execution& execution_;
+  Index rows_;
+  Eigen::Array<unsigned char, Eigen::Dynamic, Eigen::Dynamic> active_;
+};
+
+}  // namespace
+
+Neurons descend(const Matrix& X, const Loss& loss, double beta, const Neurons& start, int max_steps,
+                double tol, const Deadline& deadline, const Execution& execution) {
+  const Index width = start.u.cols();
+  const Index d = X.cols();
+  TwoLayers network(X, loss, beta, width, execution);
+  Vector x(width * (d + 1));
+  for (Index j = 0; j < width; ++j) {
+    const double root = std::sqrt(start.u.col(j).norm());
+    x.segment(j * d, d) = root > 0.0 ? Vector(start.u.col(j) / root) : Vector::Zero(d);
+    x(width * d + j) = start.signs(j) * root;
+  }
+  const auto evaluate = [&](const Vector& at) { return network.evaluate(at); };
+  const auto stop = [&] { return deadline.passed(); };
+  const DescentPoint end = minimise(evaluate(x), max_steps, tol, evaluate, stop);
+  Neurons neurons{Matrix(d, width), Vector(width)};
+  for (Index j = 0; j < width; ++j) {
+    const double a = end.x(width * d + j);
+    neurons.u.col(j) = std::abs(a) * end.x.segment(j * d, d);
+    neurons.signs(j) = a < 0.0 ? -1.0 : 1.0;
+  }
+  return neurons;
+}
+
+}  // namespace cvxnn

@@ -1,0 +1,123 @@
+#include "restricted_master.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "cvxnn/sample.hpp"
+
+namespace cvxnn {
+namespace {
+
+constexpr Index kFewColumns = 8;  // up to which few rows are tight and active_set_newton is fast
+constexpr double kTightest = 1e-12;
+constexpr double kFirstSigma = 1e4;  // long proximal steps, since trained neurons are a good start
+
+}  // namespace
+
+// Cells and blocks that will replace those of a master.
+class RestrictedMaster::Exchange {
+ public:
+  explicit Exchange(Index n_hyperplanes) : cells{n_hyperplanes, {}} {}
+
+  // The block of a cell and sign, and whether it is new.
+  std::pair<Block*, bool> add(const Word* pattern, double sign) {
+    const std::vector<Word> words(pattern, pattern + cells.n_words());
+    const auto [cell, fresh] = cells_.emplace(words, cells.size());
+    if (fresh) cells.bits.insert(cells.bits.end(), words.begin(), words.end());
+    const Index id = 2 * cell->second + (sign > 0.0 ? 0 : 1);
+    const auto [block, added] = blocks_.emplace(id, Block{id, {}, {}});
+    return {&block->second, added};
+  }
+
+  std::vector<Block> sorted_blocks() {
+    std::vector<Block> sorted;
+    for (auto& [id, block] : blocks_) sorted.push_back(std::move(block));
+    return sorted;
+  }
+
+  Cells cells;
+
+ private:
+  std::map<std::vector<Word>, Index> cells_;
+  std::map<Index, Block> blocks_;
+};
+
+RestrictedMaster::RestrictedMaster(const Matrix& X, const Loss& loss, double beta,
+                                   const Execution& execution)
+    : loss_(loss), execution_(execution) {
+  cells.n_hyperplanes = X.rows();
+  program = {{&X, &cells}, unit_rows(X), beta, true};
+  update_predictions();
+}
+
+void RestrictedMaster::update_predictions() {
+  set.predictions = Vector::Zero(loss_.size());
+  for (const Block& block : set.blocks) {
+    if (block.u.isZero(0)) continue;
+    program.design.apply_add(program.cell_of(block.id), block.u, program.sign_of(block.id),
+                             set.predictions);
+  }
+  set.dual = loss_.gradient(set.predictions);
+}
+
+Index RestrictedMaster::n_active() const {
+  return static_cast<Index>(std::count_if(set.blocks.begin(), set.blocks.end(),
+                                          [](const Block& block) { return !block.u.isZero(0); }));
+}
+
+bool RestrictedMaster::exchange(const std::vector<Peak>& peaks) {
+  Exchange next(cells.n_hyperplanes);
+  for (Block& block : set.blocks) {
+    if (block.u.isZero(0)) continue;
+    Block& kept =
+        *next.add(cells.pattern(program.cell_of(block.id)), program.sign_of(block.id)).first;
+    kept.u = std::move(block.u);
+    kept.tight = std::move(block.tight);
+  }
+  Matrix points(static_cast<Index>(peaks.size()), program.design.n_features());
+  for (std::size_t i = 0; i < peaks.size(); ++i) points.row(i) = peaks[i].u.transpose();
+  const Cells located = locate_cells(*program.design.X, points, execution_).cells;
+  bool any = false;
+  for (std::size_t i = 0; i < peaks.size(); ++i) {
+    const auto [block, added] = next.add(located.pattern(static_cast<Index>(i)), -peaks[i].sign);
+    if (!added) continue;
+    block->u = Vector::Zero(program.design.n_features());
+    any = true;
+  }
+  set.blocks = next.sorted_blocks();
+  cells.bits = std::move(next.cells.bits);
+  return any;
+}
+
+void RestrictedMaster::replace(const Matrix& u, const Vector& signs) {
+  Exchange next(cells.n_hyperplanes);
+  const Cells located = locate_cells(*program.design.X, u.transpose(), execution_).cells;
+  for (Index j = 0; j < u.cols(); ++j) {
+    const auto [block, added] = next.add(located.pattern(j), signs(j));
+    block->u = added ? Vector(u.col(j)) : Vector(block->u + u.col(j));
+  }
+  set.blocks = next.sorted_blocks();
+  set.sigma = kFirstSigma * u.colwise().norm().mean() / program.beta;
+  cells.bits = std::move(next.cells.bits);
+  update_predictions();
+}
+
+void RestrictedMaster::solve(double gap, const Deadline& deadline) {
+  if (set.blocks.empty()) return;
+  if (program.design.n_features() <= kFewColumns) {
+    if (active_set_newton(program, loss_, gap, set, deadline, execution_)) return;
+    if (working_set_gap(program, loss_, set, execution_) <= gap || deadline.passed()) return;
+  }
+  SolverOptions options;
+  options.tol = std::max(kTightest, gap / std::abs(objective()));
+  options.max_seconds = deadline.max_seconds - deadline.elapsed();
+  Solution solution =
+      solve_cone_program(program, loss_, options, execution_, {set.blocks, set.sigma});
+  set.blocks = std::move(solution.blocks);
+  set.sigma = solution.sigma;
+  update_predictions();
+}
+
+}  // namespace cvxnn
