@@ -20,12 +20,12 @@ struct Priced {
   std::vector<Peak> peaks;
 };
 
-// Rounds of pricing and solving. `price(master, target)` prices every cell at the master's dual
-// vector; `inner_gap(gap, target)` is how accurately to solve the next program.
-template <class Price, class InnerGap>
+// Rounds of `price(master)`, which prices every cell at the master's dual vector, and
+// `improve(peaks, gap, target)`, which changes the master, or returns false if there is no way to.
+template <class Price, class Improve>
 GlobalSolution generate_columns(RestrictedMaster& master, const Loss& loss, double beta,
                                 const SolverOptions& options, const Deadline& deadline,
-                                const Price& price, const InnerGap& inner_gap) {
+                                const Price& price, const Improve& improve) {
   GlobalSolution solution;
   double likely_bound = 0.0;  // the lower bound, if what was found in pricing is all there is
   int idle = 0;
@@ -39,7 +39,7 @@ GlobalSolution generate_columns(RestrictedMaster& master, const Loss& loss, doub
       solution.cells = master.cells;
     }
     const double target = options.tol * std::abs(solution.objective);
-    const Priced priced = price(master, target);
+    const Priced priced = price(master);
     const DualBound bound = dual_bound(loss, set.dual, priced.upper, beta);
     const bool tighter = round == 0 || bound.value > likely_bound;
     if (tighter) {
@@ -57,10 +57,7 @@ GlobalSolution generate_columns(RestrictedMaster& master, const Loss& loss, doub
                       : round == options.max_rounds ? Status::iteration_limit
                                                     : Status::stalled;
     if (solution.status != Status::stalled || idle == kStalledRounds) break;
-    const double accuracy = inner_gap(gap, target);
-    const bool any_new = master.exchange(priced.peaks);
-    if (!any_new && accuracy <= inner_gap(0.0, target)) break;
-    master.solve(accuracy, deadline);
+    if (!improve(priced.peaks, gap, target)) break;
   }
   solution.blocks.erase(std::remove_if(solution.blocks.begin(), solution.blocks.end(),
                                        [](const Block& block) { return block.u.isZero(0); }),
@@ -71,6 +68,9 @@ GlobalSolution generate_columns(RestrictedMaster& master, const Loss& loss, doub
 constexpr int kDescentSteps = 2000;
 constexpr double kDescentGain = 1e-5;  // relative, in twenty steps
 constexpr double kFirstOutputs = 0.1;  // of the first neurons, against those that fit the targets
+constexpr double kCoarse = 0.05;       // relative gap, down to which neurons go on by L-BFGS
+constexpr double kWorthwhile = 0.003;  // relative gain of a descent, after which another is made
+constexpr double kDead = 1e-9;         // of a neuron against the largest
 constexpr double kPerturbation = 0.3;  // of a neuron, to look for maxima nearby
 
 // Random neurons of both signs, small against what fits the targets, however X is scaled.
@@ -84,6 +84,38 @@ Neurons first_neurons(const Matrix& X, const Loss& loss, const SearchOptions& op
     const double outputs = (X * neurons.u.col(j)).norm();
     neurons.u.col(j) *= outputs > 0.0 ? kFirstOutputs * fit / outputs : 0.0;
     if (j % 2 == 1) neurons.signs(j) = -1.0;
+  }
+  return neurons;
+}
+
+Neurons without_dead(const Neurons& neurons) {
+  const Vector norms = neurons.u.colwise().norm().transpose();
+  std::vector<Index> alive;
+  for (Index j = 0; j < norms.size(); ++j) {
+    if (norms(j) > kDead * norms.maxCoeff()) alive.push_back(j);
+  }
+  return {neurons.u(Eigen::all, alive), neurons.signs(alive)};
+}
+
+// The master's neurons, and one for each peak, as long as would be best for it alone, divided by
+// their number.
+Neurons with_new_neurons(const RestrictedMaster& master, const Loss& loss,
+                         const std::vector<Peak>& peaks) {
+  const Program& program = master.program;
+  const Index n_new = static_cast<Index>(peaks.size());
+  const Index n_old = static_cast<Index>(master.set.blocks.size());
+  Neurons neurons{Matrix(program.design.n_features(), n_old + n_new), Vector(n_old + n_new)};
+  for (Index j = 0; j < n_old; ++j) {
+    neurons.u.col(j) = master.set.blocks[j].u;
+    neurons.signs(j) = program.sign_of(master.set.blocks[j].id);
+  }
+  const Vector curvature = loss.curvature(master.set.predictions);
+  for (Index i = 0; i < n_new; ++i) {
+    const Vector outputs = (*program.design.X * peaks[i].u).cwiseMax(0.0);
+    const double bend = outputs.cwiseAbs2().dot(curvature) * static_cast<double>(n_new);
+    const double length = bend > 0.0 ? (peaks[i].value - program.beta) / bend : 0.0;
+    neurons.u.col(n_old + i) = length * peaks[i].u;
+    neurons.signs(n_old + i) = -peaks[i].sign;
   }
   return neurons;
 }
@@ -116,7 +148,7 @@ GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double be
   RestrictedMaster master(X, loss, beta, execution);
   PeakLimits limits;
   limits.floor = beta;
-  const auto price = [&](const RestrictedMaster& at, double) {
+  const auto price = [&](const RestrictedMaster& at) {
     BoundOptions bounding;
     bounding.floor = beta;
     bounding.tol = 0.1 * options.tol;
@@ -126,31 +158,51 @@ GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double be
     return Priced{support.upper, true,
                   distinct_maxima(X, at.set.dual, support.peaks, limits, execution)};
   };
-  const auto inner_gap = [](double, double target) { return 1e-3 * target; };
-  return generate_columns(master, loss, beta, options, deadline, price, inner_gap);
+  const auto improve = [&](const std::vector<Peak>& peaks, double, double target) {
+    if (!master.exchange(peaks)) return false;
+    master.solve(1e-3 * target, deadline);
+    return true;
+  };
+  return generate_columns(master, loss, beta, options, deadline, price, improve);
 }
 
 GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double beta,
                                      const SearchOptions& options, const Execution& execution) {
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
   RestrictedMaster master(X, loss, beta, execution);
-  const Neurons network = descend(X, loss, beta, first_neurons(X, loss, options), kDescentSteps,
-                                  kDescentGain, deadline, execution);
-  master.replace(network.u, network.signs);
+  const auto go_down = [&](const Neurons& start) {
+    const double before = master.objective();
+    const Neurons end = without_dead(
+        descend(X, loss, beta, start, kDescentSteps, kDescentGain, deadline, execution));
+    master.replace(end.u, end.signs);
+    return master.objective() < before ? 1.0 - master.objective() / before : 0.0;
+  };
+  if (go_down(first_neurons(X, loss, options)) == 0.0)
+    master.replace(Matrix(X.cols(), 0), Vector());
   PeakLimits limits;
   limits.floor = beta;
   limits.most_starts = std::numeric_limits<std::size_t>::max();
   std::uint64_t seed = options.seed;
-  const auto price = [&](const RestrictedMaster& at, double) {
+  const auto price = [&](const RestrictedMaster& at) {
     const std::vector<Peak> starts = search_starts(at, options, ++seed);
     Priced priced{beta, false, distinct_maxima(X, at.set.dual, starts, limits, execution)};
     if (!priced.peaks.empty()) priced.upper = priced.peaks.front().value;
     return priced;
   };
-  const auto inner_gap = [](double gap, double target) {
-    return std::max(0.3 * target, 0.1 * gap);
+  bool coarse = true;
+  const auto improve = [&](const std::vector<Peak>& peaks, double gap, double target) {
+    coarse = coarse && gap > kCoarse * master.objective();
+    if (coarse) {
+      coarse = go_down(with_new_neurons(master, loss, peaks)) > kWorthwhile;
+      return true;
+    }
+    const double accuracy = std::max(0.3 * target, 0.1 * gap);
+    const bool any_new = master.exchange(peaks);
+    if (!any_new && accuracy <= 0.3 * target) return false;
+    master.solve(accuracy, deadline);
+    return true;
   };
-  return generate_columns(master, loss, beta, options, deadline, price, inner_gap);
+  return generate_columns(master, loss, beta, options, deadline, price, improve);
 }
 
 }  // namespace cvxnn

@@ -1,5 +1,8 @@
 #include "network_descent.hpp"
 
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
+
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -9,8 +12,9 @@
 namespace cvxnn {
 namespace {
 
-constexpr Index kRows = 256;   // samples at a time, so that their outputs stay in cache
-constexpr Index kParts = 128;  // most partial gradients, to be added up in order
+constexpr Index kRows = 256;         // samples at a time, so that their outputs stay in cache
+constexpr double kThinnest = 1e-12;  // direction of X to be made as long as others, squared
+constexpr Index kParts = 128;        // most partial gradients, to be added up in order
 
 // L + weight decay as a function of the weights of both layers, one after the other.
 class TwoLayers {
@@ -86,6 +90,16 @@ class TwoLayers {
   Eigen::Array<unsigned char, Eigen::Dynamic, Eigen::Dynamic> active_;
 };
 
+// A change of coordinates w = T w' in which no direction of X is much longer than the rest.
+Matrix conditioner(const Matrix& X) {
+  const Eigen::SelfAdjointEigenSolver<Matrix> eigen(X.transpose() * X);
+  const Vector& values = eigen.eigenvalues();
+  const double floor = std::max(values(values.size() / 2), kThinnest * values.maxCoeff());
+  if (!(floor > 0.0)) return Matrix::Identity(X.cols(), X.cols());
+  const Vector scale = (1.0 + values.cwiseMax(0.0).array() / floor).rsqrt();
+  return eigen.eigenvectors() * scale.asDiagonal() * eigen.eigenvectors().transpose();
+}
+
 }  // namespace
 
 Neurons descend(const Matrix& X, const Loss& loss, double beta, const Neurons& start, int max_steps,
@@ -93,15 +107,31 @@ Neurons descend(const Matrix& X, const Loss& loss, double beta, const Neurons& s
   const Index width = start.u.cols();
   const Index d = X.cols();
   TwoLayers network(X, loss, beta, width, execution);
+  const Matrix T = conditioner(X);
+  Matrix hidden = Matrix::Zero(d, width);
   Vector x(width * (d + 1));
   for (Index j = 0; j < width; ++j) {
     const double root = std::sqrt(start.u.col(j).norm());
-    x.segment(j * d, d) = root > 0.0 ? Vector(start.u.col(j) / root) : Vector::Zero(d);
+    if (root > 0.0) hidden.col(j) = start.u.col(j) / root;
     x(width * d + j) = start.signs(j) * root;
   }
-  const auto evaluate = [&](const Vector& at) { return network.evaluate(at); };
-  const auto stop = [&] { return deadline.passed(); };
-  const DescentPoint end = minimise(evaluate(x), max_steps, tol, evaluate, stop);
+  x.head(width * d) = T.ldlt().solve(hidden).reshaped();
+  const auto evaluate = [&](const Vector& at) {
+    Vector weights = at;
+    weights.head(width * d) = (T * at.head(width * d).reshaped(d, width)).reshaped();
+    DescentPoint point = network.evaluate(weights);
+    point.gradient.head(width * d) =
+        (T * point.gradient.head(width * d).reshaped(d, width)).reshaped().eval();
+    point.x = at;
+    return point;
+  };
+  Poller poller(execution);
+  const auto stop = [&] {
+    poller.check();
+    return deadline.passed();
+  };
+  DescentPoint end = minimise(evaluate(x), max_steps, tol, evaluate, stop);
+  end.x.head(width * d) = (T * end.x.head(width * d).reshaped(d, width)).reshaped().eval();
   Neurons neurons{Matrix(d, width), Vector(width)};
   for (Index j = 0; j < width; ++j) {
     const double a = end.x(width * d + j);

@@ -99,7 +99,7 @@ void RestrictedMaster::replace(const Matrix& u, const Vector& signs) {
     block->u = added ? Vector(u.col(j)) : Vector(block->u + u.col(j));
   }
   set.blocks = next.sorted_blocks();
-  set.sigma = kFirstSigma * u.colwise().norm().mean() / program.beta;
+  set.sigma = u.cols() == 0 ? 0.0 : kFirstSigma * u.colwise().norm().mean() / program.beta;
   cells.bits = std::move(next.cells.bits);
   update_predictions();
 }

@@ -26,6 +26,7 @@ __all__: list[str] = [
     "locate_cells",
     "max_support",
     "project_onto_cell",
+    "search_over_all_cells",
     "solve_cone_program",
     "solve_group_lasso",
     "solve_over_all_cells",
@@ -224,6 +225,23 @@ def project_onto_cell(
 ) -> tuple[typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"], list[int], bool]:
     """
     (projection of z onto the closure of the first cell, rows that hold with equality, done).
+    """
+
+def search_over_all_cells(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    loss: str,
+    beta: typing.SupportsFloat | typing.SupportsIndex,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    tol: typing.SupportsFloat | typing.SupportsIndex,
+    max_rounds: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    on_round: collections.abc.Callable[[dict], None] | None = None,
+) -> dict:
+    """
+    The same for any number of columns, by local search; nothing is proved, 'dual' is the gradient of the loss.
     """
 
 def solve_cone_program(

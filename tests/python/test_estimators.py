@@ -88,12 +88,6 @@ def test_sampled_patterns_are_those_of_sample_cells():
     assert np.array_equal(np.unique(found.packed), np.unique(expected.packed))
 
 
-def test_auto_samples_where_there_are_too_many_cells():
-    X, y = data_for(ReLURegressor, n=60, d=12)
-    model = ReLURegressor(1.0, n_jobs=1, tol=1e-2, random_state=0).fit(X, y)
-    assert (model.certificate_.scope, model.certificate_.n_cells) == ("patterns", 500)
-
-
 def test_predictions_are_those_of_the_network():
     X, y = data_for(ReLURegressor)
     model = ReLURegressor(0.1, n_jobs=1).fit(X, y)

@@ -10,9 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.networks._losses import loss_named
-from cvxnn.networks._problem import TrainingProblem, cells_of_rows, relaxed_support
+from cvxnn.networks._problem import TrainingProblem, cells_of_rows
+from cvxnn.networks._relaxation import relaxed_support
 
 __all__ = ["Certificate"]
+
+_VERIFYING_ROUNDS = 2000  # more than it took to find the bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +33,10 @@ class Certificate:
         neurons have the given activation patterns on the training data is.
     method : {"branch_and_bound", "cells", "patterns", "relaxation"}
         How the bound was proved: for every cell without a list of them, by a list of every cell,
-        for the given patterns, or by a relaxation (valid for any data, but loose).
+        for the given patterns, or by a semidefinite relaxation (valid for any data, but loose).
     n_cells : int
-        Number of cells in the convex program that was solved: with "branch_and_bound" a few,
-        chosen from all.
+        Number of cells in the convex program that was solved: with "branch_and_bound" and
+        "relaxation" a few, chosen from all.
     dual : ndarray of shape (n, C)
         The feasible point of the dual problem whose value is `lower_bound`.
     beta, loss, bias : float, str, str
@@ -99,13 +102,14 @@ class Certificate:
 
     def _support(self, problem: TrainingProblem, v: NDArray[np.float64]) -> float:
         """Upper bound on max |v . (X u)_+| over the unit ball, or beta if that is larger."""
-        if self.method == "relaxation":
-            return max(self.beta, relaxed_support(problem.design, v))
         scaled, exponent = problem.scaled_design()
         exponent_of_v = int(np.frexp(np.abs(v).max())[1])
         v = np.ldexp(v, -exponent_of_v)
         exponent += exponent_of_v
         threshold = float(np.clip(np.ldexp(self.beta, -exponent), 1e-300, 1e300))
+        if self.method == "relaxation":
+            support = relaxed_support(scaled, v, floor=threshold, rounds=_VERIFYING_ROUNDS)
+            return float(np.ldexp(max(threshold, support), exponent))
         if self.method == "branch_and_bound":
             bound = core.bound_support(
                 scaled, v, floor=threshold, tol=1e-11, max_seconds=np.inf, n_threads=1

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn._checks import positive_number
-from cvxnn._native import core
 from cvxnn._threads import thread_count
-from cvxnn.arrangements import Cells
-from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.networks._certificate import Certificate
-from cvxnn.networks._losses import loss_named
 from cvxnn.networks._network import Network
-from cvxnn.networks._problem import (
-    TrainingProblem,
-    relaxed_support,
-    solve_program,
-)
+from cvxnn.networks._problem import TrainingProblem, solve_program
 from cvxnn.networks._training import choose_cells
 
 __all__ = ["certify"]
-
-_SAMPLED = 200  # cells beside the network's own when there are too many to list
 
 
 def certify(
@@ -42,8 +31,8 @@ def certify(
 
     Where ``patterns="auto"`` of `ReLURegressor` takes every cell, the convex program over all of
     them is solved until its bound is within `tol` of the optimum, so that the gap reported is the
-    network's. Elsewhere the bound comes from a relaxation that holds for every pattern; it is valid
-    but loose.
+    network's. Elsewhere a local search finds a network close to the best, and a semidefinite
+    relaxation turns its dual vector into a bound; it is valid but loose.
 
     Parameters
     ----------
@@ -96,31 +85,17 @@ def certify(
     )
     n_threads = thread_count(n_jobs)
     chosen = choose_cells(problem, "auto", 0, n_threads)
-    own = chosen.cells if chosen.complete else _with_own_patterns(problem, network, n_threads)
-    solution = solve_program(problem, own, tol=tol, max_time=max_time, n_threads=n_threads)
-    dual, lower_bound = solution.dual, solution.lower_bound
-    if not chosen.complete:
-        scale = min(1.0, problem.beta / relaxed_support(problem.design, dual))
-        dual = scale * dual
-        lower_bound = loss_named(loss).dual_value(dual, problem.y, problem.weight)
+    solution = solve_program(
+        problem, chosen.cells, seed=chosen.seed, tol=tol, max_time=max_time, n_threads=n_threads
+    )
     return Certificate(
         objective=objective,
-        lower_bound=lower_bound,
+        lower_bound=solution.lower_bound,
         scope="global",
-        method=chosen.method if chosen.complete else "relaxation",
+        method=chosen.method,
         n_cells=solution.n_cells,
-        dual=problem.spread(dual),
+        dual=problem.spread(solution.dual),
         beta=problem.beta,
         loss=loss,
         bias=bias,
     )
-
-
-def _with_own_patterns(problem: TrainingProblem, network: Network, n_threads: int) -> Cells:
-    """Return sampled cells and those of the network's neurons."""
-    weights = network.hidden_weights
-    if problem.bias == "regularized":
-        weights = np.column_stack([weights, network.hidden_bias])
-    own, _ = core.locate_cells(problem.design, np.asfortranarray(weights), n_threads)
-    sampled = sample_normals(problem.design, _SAMPLED, 0, n_threads)
-    return Cells(np.unique(np.concatenate([own, sampled.packed]), axis=0), len(problem.y))

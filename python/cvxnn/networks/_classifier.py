@@ -33,7 +33,9 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         arrangement, for up to six features (the bias is one) or a million cells; the certificate
         is then global. An integer: that many sampled cells. `Cells`: these. "auto": every cell
         for up to three columns (the bias is one), for four up to 5,000 samples, for five up to 300,
-        for six up to 60, or up to 100,000 cells; 500 sampled cells otherwise.
+        for six up to 60, or up to 100,000 cells. Otherwise "auto" trains a wide random network by
+        L-BFGS, solves the convex program over its cells, and adds cells found by local search
+        until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
     bias : {"regularized", "none"}, default="regularized"
         Whether neurons have a bias, penalised like a weight.
     tol : float, default=1e-4
@@ -43,7 +45,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
     n_jobs : int, optional
         Threads; None means all processors. The result does not depend on it.
     random_state : int or RandomState, optional
-        Source of randomness for sampled cells.
+        Source of randomness for sampled cells and local search; the latter takes None for 0.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr, xlog1py
 
-__all__ = ["LOSSES", "LossFunctions", "loss_named"]
+__all__ = ["LOSSES", "LossFunctions", "best_scale", "loss_named"]
 
 Array = NDArray[np.float64]
 
@@ -53,3 +53,16 @@ def loss_named(name: str) -> LossFunctions:
     if name not in LOSSES:
         raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}, got {name!r}")
     return LOSSES[name]
+
+
+def best_scale(loss: LossFunctions, v: Array, y: Array, weight: Array, limit: float) -> float:
+    """Return the s in [0, limit] with the largest dual value of s v, by golden section."""
+    ratio = 0.5 * (np.sqrt(5.0) - 1.0)
+    low, high = 0.0, limit
+    for _ in range(60):
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        if loss.dual_value(left * v, y, weight) < loss.dual_value(right * v, y, weight):
+            low = left
+        else:
+            high = right
+    return max(low, high, key=lambda s: loss.dual_value(s * v, y, weight))

@@ -13,15 +13,15 @@ from cvxnn._checks import positive_number
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
-from cvxnn.networks._losses import loss_named
+from cvxnn.networks._losses import best_scale, loss_named
 from cvxnn.networks._network import BIASES
+from cvxnn.networks._relaxation import relaxed_support
 
 __all__ = [
     "ConvexSolution",
     "TrainingProblem",
     "cells_of_rows",
     "cells_of_samples",
-    "relaxed_support",
     "solve_program",
 ]
 
@@ -142,6 +142,7 @@ def solve_program(
     cells: Cells | None,
     *,
     cones: bool = True,
+    seed: int | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
@@ -149,10 +150,26 @@ def solve_program(
 ) -> ConvexSolution:
     """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9).
 
-    Without `cells`: over every cell of the data, by column generation, for few features.
+    Without `cells`: over every cell of the data, by column generation. For few features new cells
+    come from bounds over all; with a `seed`, from a local search, and the bound from a relaxation.
     """
     scaled = _Scaled.from_problem(problem)
     seconds = np.inf if max_time is None else max_time
+    if seed is not None:
+        raw = core.search_over_all_cells(
+            scaled.design,
+            scaled.y,
+            problem.weight,
+            problem.loss,
+            scaled.beta,
+            seed,
+            tol,
+            _MAX_ROUNDS,
+            seconds,
+            n_threads,
+            on_round,
+        )
+        return scaled.solution(scaled.relaxed(problem, raw), len(raw["packed"]))
     if cells is None:
         raw = core.solve_over_all_cells(
             scaled.design,
@@ -206,6 +223,17 @@ class _Scaled:
         beta = float(np.clip(np.ldexp(problem.beta, -a - b), 1e-300, 1e300))
         return cls(design, np.ldexp(problem.y, -b), beta, a, b)
 
+    def relaxed(self, problem: TrainingProblem, raw: dict[str, Any]) -> dict[str, Any]:
+        """Scale the dual vector of a search so that it proves a bound over every cell."""
+        loss = loss_named(problem.loss)
+        v = raw["dual"]
+        support = relaxed_support(self.design, v)
+        limit = self.beta / support if support > 0.0 else 1.0
+        scale = best_scale(loss, v, self.y, problem.weight, limit)
+        bound = loss.dual_value(scale * v, self.y, problem.weight)
+        raw["history"][-1]["lower_bound"] = bound
+        return {**raw, "dual": scale * v, "lower_bound": bound}
+
     def solution(self, raw: dict[str, Any], n_cells: int) -> ConvexSolution:
         """Undo the scaling of what the core returned."""
         lengths = np.linalg.norm(raw["weights"], axis=1)
@@ -253,22 +281,6 @@ def cells_of_samples(problem: TrainingProblem, cells: Cells) -> Cells:
     """Extend patterns over the rows of the problem to all samples, 0 where the weight is zero."""
     dense = cells.to_dense()[:, problem.row_of_sample] & (problem.row_of_sample >= 0)
     return Cells.from_dense(dense)
-
-
-def relaxed_support(design: Array, v: Array) -> float:
-    """Bound max ||sum_k d_k v_k x_k|| over all 0/1 vectors d, which holds for any pattern.
-
-    With A the matrix of rows v_k x_k and d = (1 + e) / 2, e a sign vector,
-    ``||A'd|| <= (||A'1|| + ||A'e||) / 2`` and ``||A'e|| <= sqrt(n) ||A||_2``; and
-    ``|v . (X u)_+|`` is at most the larger of the sums of ``v_k ||x_k||`` over v_k > 0 and of
-    ``-v_k ||x_k||`` over v_k < 0.
-    """
-    rows = v[:, None] * design
-    norms = np.linalg.norm(design, axis=1)
-    spectral = np.sqrt(len(v)) * np.linalg.norm(rows, 2)
-    by_spectrum = 0.5 * (np.linalg.norm(rows.sum(axis=0)) + spectral)
-    one_sign = max(np.maximum(v, 0.0) @ norms, np.maximum(-v, 0.0) @ norms)
-    return float(min(by_spectrum, one_sign)) * (1.0 + 1e-10)
 
 
 def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

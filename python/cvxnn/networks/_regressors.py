@@ -73,7 +73,9 @@ class ReLURegressor(_SquaredLossRegressor):
         arrangement, for up to six features (the bias is one) or a million cells; the certificate
         is then global. An integer: that many sampled cells. `Cells`: these. "auto": every cell
         for up to three columns (the bias is one), for four up to 5,000 samples, for five up to 300,
-        for six up to 60, or up to 100,000 cells; 500 sampled cells otherwise.
+        for six up to 60, or up to 100,000 cells. Otherwise "auto" trains a wide random network by
+        L-BFGS, solves the convex program over its cells, and adds cells found by local search
+        until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
     bias : {"regularized", "none"}, default="regularized"
         Whether neurons have a bias, penalised like a weight.
     tol : float, default=1e-4
@@ -83,7 +85,7 @@ class ReLURegressor(_SquaredLossRegressor):
     n_jobs : int, optional
         Threads; None means all processors. The result does not depend on it.
     random_state : int or RandomState, optional
-        Source of randomness for sampled cells.
+        Source of randomness for sampled cells and local search; the latter takes None for 0.
 
     Attributes
     ----------
@@ -92,11 +94,13 @@ class ReLURegressor(_SquaredLossRegressor):
     certificate_ : Certificate
         Its objective and the proved lower bound.
     status_ : {"converged", "time_limit", "iteration_limit", "stalled"}
-        How training ended.
+        How training ended. "stalled": no cell that was found gains more than `tol`, but the bound
+        is not that close.
     n_iter_ : int
         Rounds of pricing.
     history_ : structured ndarray
-        Fields seconds, objective, lower_bound, n_neurons, one entry per round.
+        Fields seconds, objective, lower_bound, n_neurons, one entry per round; a local search
+        proves its bound at the end.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells, TooManyCells
-from cvxnn.arrangements._counting import refuse_more_cells
+from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
 from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.arrangements._witnesses import find_witnesses
 from cvxnn.networks._certificate import Certificate
@@ -32,27 +33,30 @@ _LISTED = 2_000  # cells, up to which a list of all is the faster way
 # By the number of columns, up to how many samples "auto" prices every cell without a list; "exact"
 # does at any number of them.
 _PRICED_ROWS = {1: np.inf, 2: np.inf, 3: np.inf, 4: 5000, 5: 300, 6: 60}
+_HOPELESS = 100  # times too many cells if in general position: then they are not counted
 _EXACT_LIMIT = 1_000_000  # cells that "exact" agrees to list
 _EXACT_BYTES = 2**30  # and the memory their patterns may take
 _AUTO_LIMIT = 100_000
-_AUTO_SAMPLED = 500
+_GATED_SAMPLED = 500  # cells, where "auto" cannot list all
 
 
 @dataclass(frozen=True, eq=False)
 class ChosenCells:
     """Patterns on the rows of a problem, and whether they are all there are.
 
-    Without `cells`, every cell counts and none is listed.
+    Without `cells`, every cell counts and none is listed: they are priced by bounds over all, or
+    with a `seed` by local search.
     """
 
     cells: Cells | None
     complete: bool
+    seed: int | None = None
 
     @property
     def method(self) -> str:
         """How a bound over them is proved."""
         if self.cells is None:
-            return "branch_and_bound"
+            return "branch_and_bound" if self.seed is None else "relaxation"
         return "cells" if self.complete else "patterns"
 
 
@@ -81,7 +85,13 @@ def choose_cells(
         return ChosenCells(cells_of_rows(problem, patterns), complete=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
         every = _every_cell(problem, patterns == "exact", n_threads, gated=gated)
-        return every or choose_cells(problem, _AUTO_SAMPLED, random_state, n_threads)
+        if every is not None:
+            return every
+        if gated:
+            return choose_cells(problem, _GATED_SAMPLED, random_state, n_threads)
+        # without a random state the answer is the same every time
+        generator = check_random_state(0 if random_state is None else random_state)
+        return ChosenCells(None, complete=True, seed=int(generator.randint(2**31)))
     is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
     if not is_integer or patterns < 1:
         raise ValueError(
@@ -100,17 +110,22 @@ def _every_cell(
     n, columns = problem.design.shape
     priced = not gated and columns in _PRICED_ROWS and (exact or n <= _PRICED_ROWS[columns])
     arrangement = core.Arrangement(problem.design)
+    if priced:
+        limit = min(limit, _LISTED)
+    unlisted = ChosenCells(None, complete=True) if priced else None
+    must_list = exact and not priced
+    bound = zaslavsky_bound(arrangement.n_distinct, arrangement.rank)
+    if not must_list and bound > _HOPELESS * limit:
+        return unlisted
     try:
-        refuse_more_cells(arrangement, min(limit, _LISTED) if priced else limit)
+        refuse_more_cells(arrangement, limit)
     except TooManyCells as error:
-        if priced:
-            return ChosenCells(None, complete=True)
-        if exact:
-            raise TooManyCells(
-                f"patterns='exact': {error}; use patterns='auto' or a number of sampled cells, "
-                "fewer samples, or fewer features"
-            ) from None
-        return None
+        if not must_list:
+            return unlisted
+        raise TooManyCells(
+            f"patterns='exact': {error}; use patterns='auto' or a number of sampled cells, "
+            "fewer samples, or fewer features"
+        ) from None
     packed = core.enumerate_cells(arrangement, "auto", True, n_threads)
     return ChosenCells(Cells(packed, len(problem.y)), complete=True)
 
@@ -130,6 +145,7 @@ def train(
         problem,
         chosen.cells,
         cones=not gated,
+        seed=chosen.seed,
         tol=tol,
         max_time=max_time,
         n_threads=n_threads,
@@ -155,7 +171,7 @@ def train(
     )
     status = solution.status
     if status == "converged" and certificate.relative_gap > tol:
-        status = "stalled"  # rounding in the network's own forward pass
+        status = "stalled"  # a search's bound, or rounding in the network's own forward pass
     return Trained(network, certificate, status, solution.history)
 
 
