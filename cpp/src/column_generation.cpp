@@ -177,8 +177,10 @@ GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double b
     master.replace(end.u, end.signs);
     return master.objective() < before ? 1.0 - master.objective() / before : 0.0;
   };
-  if (go_down(first_neurons(X, loss, options)) == 0.0)
+  const bool given = options.start.u.cols() > 0;
+  if (go_down(given ? options.start : first_neurons(X, loss, options)) == 0.0) {
     master.replace(Matrix(X.cols(), 0), Vector());
+  }
   PeakLimits limits;
   limits.floor = beta;
   limits.most_starts = std::numeric_limits<std::size_t>::max();

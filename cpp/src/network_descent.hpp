@@ -2,16 +2,11 @@
 #pragma once
 
 #include "cvxnn/loss.hpp"
+#include "cvxnn/neurons.hpp"
 #include "cvxnn/parallel.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
-
-// f = sum_j s_j (X u_j)_+: u_j is column j.
-struct Neurons {
-  Matrix u;
-  Vector signs;  // 1 or -1
-};
 
 // Goes downhill on L(f) + beta sum_j ||u_j|| by L-BFGS, in weights that split each u_j evenly
 // between its two layers, where the penalty is weight decay (arXiv 2002.10553, appendix A.2). Cells

@@ -113,21 +113,24 @@ void bind_cone_program(py::module_& m) {
   m.def(
       "search_over_all_cells",
       [](const MatrixView& X_view, const VectorView& y, const VectorView& sample_weight,
-         const std::string& loss_name, double beta, std::uint64_t seed, double tol, int max_rounds,
-         double max_seconds, int n_threads, const OnRound& on_round) {
+         const std::string& loss_name, double beta, std::uint64_t seed, const MatrixView& start,
+         const VectorView& start_signs, double tol, int max_rounds, double max_seconds,
+         int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
         const auto loss = make_loss(loss_name, y, sample_weight);
         SearchOptions options{to_options(tol, max_rounds, max_seconds, on_round)};
         options.seed = seed;
+        options.start = {start, start_signs};
         const GlobalSolution solution = without_gil(
             [&] { return search_over_all_cells(X, *loss, beta, options, execution(n_threads)); });
         return to_dict(X, beta, solution);
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
-      py::arg("loss"), py::arg("beta"), py::arg("seed"), py::arg("tol"), py::arg("max_rounds"),
+      py::arg("loss"), py::arg("beta"), py::arg("seed"), py::arg("start").noconvert(),
+      py::arg("start_signs").noconvert(), py::arg("tol"), py::arg("max_rounds"),
       py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
-      "The same for any number of columns, by local search; nothing is proved, 'dual' is the "
-      "gradient of the loss.");
+      "The same for any number of columns, by local search from the neurons given (columns of "
+      "start) or random ones; nothing is proved, 'dual' is the gradient of the loss.");
   m.def(
       "max_support",
       [](const MatrixView& X, const PackedView& packed, const VectorView& v, double threshold,

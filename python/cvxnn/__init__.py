@@ -13,6 +13,7 @@ from cvxnn.networks import (
     ReLUClassifier,
     ReLURegressor,
     certify,
+    polish,
 )
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "arrangements",
     "certify",
     "group_lasso",
+    "polish",
 ]
 
 __version__ = version("cvxnn")

@@ -234,6 +234,8 @@ def search_over_all_cells(
     loss: str,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     seed: typing.SupportsInt | typing.SupportsIndex,
+    start: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    start_signs: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     tol: typing.SupportsFloat | typing.SupportsIndex,
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
@@ -241,7 +243,7 @@ def search_over_all_cells(
     on_round: collections.abc.Callable[[dict], None] | None = None,
 ) -> dict:
     """
-    The same for any number of columns, by local search; nothing is proved, 'dual' is the gradient of the loss.
+    The same for any number of columns, by local search from the neurons given (columns of start) or random ones; nothing is proved, 'dual' is the gradient of the loss.
     """
 
 def solve_cone_program(

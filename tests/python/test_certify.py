@@ -31,6 +31,27 @@ def test_trained_networks_are_above_one_bound(loss, bias):
         assert certificate.verify(X, y)
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hundred_networks_trained_elsewhere(seed):
+    n, d = 8 + seed, 1 + seed % 3
+    loss, bias = ("squared", "logistic")[seed // 2 % 2], ("none", "regularized")[seed % 2]
+    problem = {"beta": 0.05 + 0.05 * (seed % 5), "loss": loss, "bias": bias}
+    X, y = gaussian_problem(n, d, seed=seed, loss=loss)
+    if seed % 4 == 3:
+        X = np.round(2.0 * X)  # ties, equal samples
+    found = [lbfgs_network(X, y, **problem, seed=start) for start in range(5)]
+    bounds = [certify(network, X, y, **problem, tol=1e-7, n_jobs=1) for network, _ in found]
+    least = min(objective for _, objective in found)
+    for certificate in bounds:
+        assert certificate.scope == "global"
+        assert certificate.lower_bound <= least
+        assert certificate.verify(X, y)
+    estimator = ReLURegressor if loss == "squared" else ReLUClassifier
+    optimum = estimator(problem["beta"], patterns="exact", bias=bias, tol=1e-7, n_jobs=1)
+    best = optimum.fit(X, y).certificate_.objective
+    assert bounds[0].lower_bound == pytest.approx(best, rel=1e-6)
+
+
 def test_optimal_network_has_no_gap():
     X, y = gaussian_problem(12, 3, seed=0)
     model = ReLURegressor(0.1, patterns="exact", tol=1e-8, n_jobs=1).fit(X, y)

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "cvxnn/cone_program.hpp"
+#include "cvxnn/neurons.hpp"
 
 namespace cvxnn {
 
@@ -18,16 +19,18 @@ GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double be
                                     const SolverOptions& options, const Execution& execution);
 
 struct SearchOptions : SolverOptions {
-  Index n_neurons = 100;   // of the network to begin with
+  Neurons start;           // to begin with; if there are none, random ones
+  Index n_neurons = 100;   // how many of these
   Index n_starts = 256;    // random points from which local maxima are looked for in each round
   std::uint64_t seed = 0;  // of both
 };
 
-// The same for any number of columns, with nothing proved: a wide random network goes downhill by
-// L-BFGS, then rounds of: solve the program over the cells of its neurons; look for local maxima of
-// what other cells could gain, from random points and near the neurons; add their cells.
-// `converged` means that the best of those maxima proves the gap if it is the highest there is.
-// The lower bound is that of the loss alone, and `dual` the gradient of the loss, not scaled.
+// The same for any number of columns, with nothing proved: a wide random network or the one given
+// goes downhill by L-BFGS, then rounds of: solve the program over the cells of its neurons; look
+// for local maxima of what other cells could gain, from random points and near the neurons; add
+// their cells. `converged` means that the best of those maxima proves the gap if it is the highest
+// there is. The lower bound is that of the loss alone, and `dual` the gradient of the loss, not
+// scaled.
 GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double beta,
                                      const SearchOptions& options, const Execution& execution);
 

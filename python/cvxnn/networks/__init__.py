@@ -4,6 +4,7 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._network import GatedNetwork, Network
+from cvxnn.networks._polish import polish
 from cvxnn.networks._regressors import GatedReLURegressor, ReLURegressor
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "ReLUClassifier",
     "ReLURegressor",
     "certify",
+    "polish",
 ]

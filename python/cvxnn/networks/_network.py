@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.networks._exchange import layers_of_sklearn, layers_of_torch, torch_module
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._prune import pruned_layers
 
@@ -145,6 +146,61 @@ class Network:
         hidden = np.column_stack([self.hidden_weights, self.hidden_bias])
         hidden, outputs = pruned_layers(design, hidden, self.output_weights)
         return Network(hidden[:, :-1], hidden[:, -1], outputs, self.output_bias, self.activation)
+
+    @classmethod
+    def from_sklearn(cls, mlp: Any) -> Network:
+        """Take the weights of a fitted `MLPRegressor` or `MLPClassifier`.
+
+        scikit-learn's `alpha` is not `beta`: it penalises no bias, and its loss is a mean.
+
+        Parameters
+        ----------
+        mlp : MLPRegressor or MLPClassifier
+            With one hidden layer and activation "relu".
+
+        Returns
+        -------
+        Network
+            Its outputs are those of the last layer: decision values for a classifier.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.neural_network import MLPRegressor
+        >>> from cvxnn import Network
+        >>> X = np.linspace(-1, 1, 9)[:, None]
+        >>> mlp = MLPRegressor(hidden_layer_sizes=20, solver="lbfgs", random_state=0)
+        >>> mlp = mlp.fit(X, np.abs(X[:, 0]))
+        >>> np.allclose(Network.from_sklearn(mlp).predict(X), mlp.predict(X))
+        True
+        """
+        return cls(*layers_of_sklearn(mlp))
+
+    @classmethod
+    def from_torch(cls, module: Any) -> Network:
+        """Take the weights of a PyTorch module.
+
+        Parameters
+        ----------
+        module : torch.nn.Sequential
+            Of Linear, ReLU and Linear, on any device and in any precision.
+
+        Returns
+        -------
+        Network
+        """
+        return cls(*layers_of_torch(module))
+
+    def to_torch(self) -> Any:
+        """Return the network as a PyTorch module in double precision.
+
+        Returns
+        -------
+        torch.nn.Sequential
+            Of Linear, ReLU and Linear; outputs have shape (n, C).
+        """
+        layers = self.hidden_weights, self.hidden_bias, self.output_weights, self.output_bias
+        return torch_module(layers)
 
 
 @dataclass(frozen=True, eq=False)

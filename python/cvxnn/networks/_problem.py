@@ -143,6 +143,7 @@ def solve_program(
     *,
     cones: bool = True,
     seed: int | None = None,
+    start: tuple[Array, Array] | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
@@ -152,6 +153,8 @@ def solve_program(
 
     Without `cells`: over every cell of the data, by column generation. For few features new cells
     come from bounds over all; with a `seed`, from a local search, and the bound from a relaxation.
+    The search begins with the neurons of `start`, directions times norms (m, columns of the design)
+    and signs (m,), if there are any.
     """
     scaled = _Scaled.from_problem(problem)
     seconds = np.inf if max_time is None else max_time
@@ -163,6 +166,7 @@ def solve_program(
             problem.loss,
             scaled.beta,
             seed,
+            *scaled.neurons(start),
             tol,
             _MAX_ROUNDS,
             seconds,
@@ -222,6 +226,13 @@ class _Scaled:
         b = _exponent(problem.y) if loss_named(problem.loss).quadratic else 0
         beta = float(np.clip(np.ldexp(problem.beta, -a - b), 1e-300, 1e300))
         return cls(design, np.ldexp(problem.y, -b), beta, a, b)
+
+    def neurons(self, start: tuple[Array, Array] | None) -> tuple[Array, Array]:
+        """Return neurons as the core takes them: one a column, in the scaled problem."""
+        if start is None:
+            return np.zeros((self.design.shape[1], 0), order="F"), np.zeros(0)
+        weights, signs = start
+        return np.asfortranarray(np.ldexp(weights.T, self.a - self.b)), signs
 
     def relaxed(self, problem: TrainingProblem, raw: dict[str, Any]) -> dict[str, Any]:
         """Scale the dual vector of a search so that it proves a bound over every cell."""

@@ -135,17 +135,22 @@ def train(
     chosen: ChosenCells,
     *,
     gated: bool = False,
+    start: tuple[Array, Array] | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
     on_round: Callable[[dict[str, Any]], None] | None = None,
 ) -> Trained:
-    """Solve the convex program over the chosen cells and map it to a network."""
+    """Solve the convex program over the chosen cells and map it to a network.
+
+    A local search begins with the neurons of `start`, see `solve_program`.
+    """
     solution = solve_program(
         problem,
         chosen.cells,
         cones=not gated,
         seed=chosen.seed,
+        start=start,
         tol=tol,
         max_time=max_time,
         n_threads=n_threads,

@@ -1,0 +1,71 @@
+"""Networks from and to scikit-learn and PyTorch, as arrays of weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.utils.validation import check_is_fitted
+
+from cvxnn._optional import optional_import
+
+__all__ = ["layers_of_sklearn", "layers_of_torch", "torch_module"]
+
+Array = NDArray[np.float64]
+Layers = tuple[Array, Array, Array, Array]
+
+
+def layers_of_sklearn(mlp: Any) -> Layers:
+    """Return hidden weights and biases, output weights and biases of a fitted MLP."""
+    if not isinstance(mlp, (MLPRegressor, MLPClassifier)):
+        raise ValueError(f"mlp must be an MLPRegressor or MLPClassifier, got {type(mlp).__name__}")
+    check_is_fitted(mlp, "coefs_")
+    if mlp.activation != "relu":
+        raise ValueError(f"mlp must have activation 'relu', got {mlp.activation!r}")
+    if len(mlp.coefs_) != 2:
+        raise ValueError(f"mlp must have one hidden layer, got {len(mlp.coefs_) - 1}")
+    (hidden, output), (hidden_bias, output_bias) = mlp.coefs_, mlp.intercepts_
+    return _float64(hidden.T), _float64(hidden_bias), _float64(output), _float64(output_bias)
+
+
+def layers_of_torch(module: Any) -> Layers:
+    """Return the same of a ``Sequential(Linear, ReLU, Linear)``."""
+    nn = optional_import("torch", "torch").nn
+    parts = list(module) if isinstance(module, nn.Sequential) else []
+    kinds = [type(part).__name__ for part in parts]
+    if kinds != ["Linear", "ReLU", "Linear"]:
+        got = f"Sequential({', '.join(kinds)})" if parts else type(module).__name__
+        raise ValueError(f"module must be Sequential(Linear, ReLU, Linear), got {got}")
+    first, _, second = parts
+    return (*_of_linear(first), _of_linear(second)[0].T, _of_linear(second)[1])
+
+
+def torch_module(layers: Layers) -> Any:
+    """Return a ``Sequential(Linear, ReLU, Linear)`` in double precision."""
+    torch = optional_import("torch", "torch")
+    hidden, hidden_bias, output, output_bias = layers
+    return torch.nn.Sequential(
+        _linear(torch, hidden, hidden_bias), torch.nn.ReLU(), _linear(torch, output.T, output_bias)
+    )
+
+
+def _of_linear(layer: Any) -> tuple[Array, Array]:
+    weight = _float64(layer.weight.detach().cpu().numpy())
+    if layer.bias is None:
+        return weight, np.zeros(len(weight))
+    return weight, _float64(layer.bias.detach().cpu().numpy())
+
+
+def _linear(torch: Any, weight: Array, bias: Array) -> Any:
+    n_outputs, n_inputs = weight.shape
+    layer = torch.nn.Linear(n_inputs, n_outputs, dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight.copy()))
+        layer.bias.copy_(torch.from_numpy(bias.copy()))
+    return layer
+
+
+def _float64(values: ArrayLike) -> Array:
+    return np.array(values, dtype=np.float64)

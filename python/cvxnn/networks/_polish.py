@@ -1,0 +1,107 @@
+"""From a network trained anywhere to one that is at least as good, with its certificate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cvxnn._checks import positive_number
+from cvxnn._threads import thread_count
+from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._network import Network
+from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._training import choose_cells, train
+
+__all__ = ["polish"]
+
+
+def polish(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    beta: float,
+    loss: str = "squared",
+    bias: str = "regularized",
+    sample_weight: ArrayLike | None = None,
+    tol: float = 1e-4,
+    max_time: float | None = None,
+    n_jobs: int | None = None,
+) -> tuple[Network, Certificate]:
+    """Improve a trained network, and bound how far the result is from the best of any width.
+
+    Where ``patterns="auto"`` of `ReLURegressor` takes every cell, the result is the global optimum
+    to within `tol`. Elsewhere the neurons go on downhill, then rounds of the convex program over
+    their cells and of local search for further cells follow.
+
+    Parameters
+    ----------
+    network : Network
+        The network, with one output and no output bias.
+    X : array-like of shape (n, d)
+        Training inputs.
+    y : array-like of shape (n,)
+        Targets as the loss sees them: -1 and 1 for the logistic loss.
+    beta : float
+        Strength of the weight decay.
+    loss : {"squared", "logistic"}
+        The loss.
+    bias : {"regularized", "none"}
+        Whether networks have hidden biases, penalised like weights.
+    sample_weight : array-like of shape (n,), optional
+        Weights of the samples in the loss.
+    tol : float
+        Relative gap at which to stop.
+    max_time : float, optional
+        Seconds after which the best network so far is returned.
+    n_jobs : int, optional
+        Threads; None means all processors.
+
+    Returns
+    -------
+    network : Network
+        Its objective is never above that of the network given, and its width is free.
+    certificate : Certificate
+        With scope "global".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import Network, polish
+    >>> X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([0.0, 1.0, 0.0])
+    >>> poor = Network([[1.0]], [1.0], [[0.5]], [0.0])
+    >>> better, certificate = polish(poor, X, y, beta=0.1)
+    >>> print(f"{poor.objective(X, y, beta=0.1):.3f} {certificate.objective:.3f}")
+    0.738 0.245
+    """
+    if not isinstance(network, Network):
+        raise ValueError(f"network must be a cvxnn.Network, got {type(network).__name__}")
+    problem = TrainingProblem.from_arrays(
+        X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
+    )
+    tol = positive_number("tol", tol)
+    if max_time is not None:
+        max_time = positive_number("max_time", max_time)
+    objective = network.objective(
+        X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
+    )
+    n_threads = thread_count(n_jobs)
+    hidden = network.hidden_weights
+    if bias == "regularized":
+        hidden = np.column_stack([hidden, network.hidden_bias])
+    output = network.output_weights[:, 0]
+    trained = train(
+        problem,
+        choose_cells(problem, "auto", 0, n_threads),
+        start=(hidden * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0)),
+        tol=tol,
+        max_time=max_time,
+        n_threads=n_threads,
+    )
+    result, certificate = trained.network, trained.certificate
+    assert isinstance(result, Network)
+    if objective < certificate.objective:  # both within `tol` of the optimum, or time was up
+        result, certificate = network, replace(certificate, objective=objective)
+    return result, certificate
