@@ -20,7 +20,7 @@ GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double be
 
 struct SearchOptions : SolverOptions {
   Neurons start;           // to begin with; if there are none, random ones
-  Index n_neurons = 100;   // how many of these
+  Index n_neurons = 0;     // how many of these; 0: by the number of samples
   Index n_starts = 256;    // random points from which local maxima are looked for in each round
   std::uint64_t seed = 0;  // of both
 };

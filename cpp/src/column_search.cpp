@@ -1,0 +1,139 @@
+// Column generation without proof, for any number of columns.
+#include <algorithm>
+#include <limits>
+
+#include "column_rounds.hpp"
+#include "local_search.hpp"
+#include "network_descent.hpp"
+
+namespace cvxnn {
+namespace {
+
+constexpr int kDescentSteps = 2000;
+constexpr double kDescentGain = 1e-5;  // relative, in twenty steps
+constexpr double kFirstOutputs = 0.1;  // of the first neurons, against those that fit the targets
+constexpr double kCoarse = 0.05;       // relative gap, down to which neurons go on by L-BFGS
+constexpr double kMostEntries = 5e7;   // of the columns of a program worth solving
+constexpr double kWorthwhile = 0.003;  // relative gain of a descent, after which another is made
+constexpr double kDead = 1e-9;         // of a neuron against the largest
+constexpr double kPerturbation = 0.3;  // of a neuron, to look for maxima nearby
+
+Index first_width(Index n_samples, const SearchOptions& options) {
+  return options.n_neurons > 0 ? options.n_neurons : std::clamp<Index>(n_samples / 50, 100, 400);
+}
+
+// Random neurons of both signs, small against what fits the targets, however X is scaled.
+Neurons first_neurons(const Matrix& X, const Loss& loss, const SearchOptions& options) {
+  const Index width = first_width(X.rows(), options);
+  Neurons neurons{random_directions(X, width, options.seed), Vector::Ones(width)};
+  const Vector gradient = loss.gradient(Vector::Zero(loss.size()));
+  const double fit = gradient.cwiseQuotient(loss.weights()).norm() /
+                     (loss.bounded_curvature() ? loss.max_curvature() : 1.0);
+  for (Index j = 0; j < width; ++j) {
+    const double outputs = (X * neurons.u.col(j)).norm();
+    neurons.u.col(j) *= outputs > 0.0 ? kFirstOutputs * fit / outputs : 0.0;
+    if (j % 2 == 1) neurons.signs(j) = -1.0;
+  }
+  return neurons;
+}
+
+Neurons without_dead(const Neurons& neurons) {
+  const Vector norms = neurons.u.colwise().norm().transpose();
+  const double largest = norms.size() > 0 ? norms.maxCoeff() : 0.0;
+  std::vector<Index> alive;
+  for (Index j = 0; j < norms.size(); ++j) {
+    if (norms(j) > kDead * largest) alive.push_back(j);
+  }
+  return {neurons.u(Eigen::all, alive), neurons.signs(alive)};
+}
+
+// The master's neurons, and one for each peak, as long as would be best for it alone, divided by
+// their number.
+Neurons with_new_neurons(const RestrictedMaster& master, const Loss& loss,
+                         const std::vector<Peak>& peaks) {
+  const Program& program = master.program;
+  const Index n_new = static_cast<Index>(peaks.size());
+  const Index n_old = static_cast<Index>(master.set.blocks.size());
+  Neurons neurons{Matrix(program.design.n_features(), n_old + n_new), Vector(n_old + n_new)};
+  for (Index j = 0; j < n_old; ++j) {
+    neurons.u.col(j) = master.set.blocks[j].u;
+    neurons.signs(j) = program.sign_of(master.set.blocks[j].id);
+  }
+  const Vector curvature = loss.curvature(master.set.predictions);
+  for (Index i = 0; i < n_new; ++i) {
+    const Vector outputs = (*program.design.X * peaks[i].u).cwiseMax(0.0);
+    const double bend = outputs.cwiseAbs2().dot(curvature) * static_cast<double>(n_new);
+    const double length = bend > 0.0 ? (peaks[i].value - program.beta) / bend : 0.0;
+    neurons.u.col(n_old + i) = length * peaks[i].u;
+    neurons.signs(n_old + i) = -peaks[i].sign;
+  }
+  return neurons;
+}
+
+// Random points, the master's neurons, and points near these.
+std::vector<Peak> search_starts(const RestrictedMaster& master, const SearchOptions& options,
+                                std::uint64_t seed) {
+  const Matrix& X = *master.program.design.X;
+  const Matrix random = random_directions(X, options.n_starts, seed);
+  std::vector<Peak> starts;
+  for (const Block& block : master.set.blocks) {
+    if (block.u.isZero(0)) continue;
+    const int sign = master.program.sign_of(block.id) > 0.0 ? -1 : 1;
+    const Vector u = block.u.normalized();
+    const auto nearby = random.col(static_cast<Index>(starts.size()) % random.cols());
+    starts.push_back({u, 0.0, sign});
+    starts.push_back({(u + kPerturbation * nearby).normalized(), 0.0, sign});
+  }
+  for (Index i = 0; i < random.cols(); ++i) {
+    starts.push_back({random.col(i), 0.0, i % 2 == 0 ? 1 : -1});
+  }
+  return starts;
+}
+
+}  // namespace
+
+GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double beta,
+                                     const SearchOptions& options, const Execution& execution) {
+  const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
+  RestrictedMaster master(X, loss, beta, execution);
+  const auto go_down = [&](const Neurons& start) {
+    const double before = master.objective();
+    const Neurons end = without_dead(
+        descend(X, loss, beta, start, kDescentSteps, kDescentGain, deadline, execution));
+    master.replace(end.u, end.signs);
+    return master.objective() < before ? 1.0 - master.objective() / before : 0.0;
+  };
+  const bool given = options.start.u.cols() > 0;
+  if (go_down(given ? options.start : first_neurons(X, loss, options)) == 0.0) {
+    master.replace(Matrix(X.cols(), 0), Vector());
+  }
+  PeakLimits limits;
+  limits.floor = beta;
+  limits.most_starts = std::numeric_limits<std::size_t>::max();
+  std::uint64_t seed = options.seed;
+  const auto price = [&](const RestrictedMaster& at) {
+    const std::vector<Peak> starts = search_starts(at, options, ++seed);
+    Priced priced{beta, false, distinct_maxima(X, at.set.dual, starts, limits, execution)};
+    if (!priced.peaks.empty()) priced.upper = priced.peaks.front().value;
+    return priced;
+  };
+  bool coarse = true;
+  const auto improve = [&](const std::vector<Peak>& peaks, double gap, double target) {
+    const double n_blocks = static_cast<double>(master.set.blocks.size() + peaks.size());
+    const bool affordable = static_cast<double>(X.size()) * n_blocks <= kMostEntries;
+    coarse = !affordable || (coarse && gap > kCoarse * master.objective());
+    if (coarse) {
+      const double gain = go_down(with_new_neurons(master, loss, peaks));
+      coarse = gain > kWorthwhile;
+      return affordable || gain > 0.1 * options.tol;
+    }
+    const double accuracy = std::max(0.3 * target, 0.1 * gap);
+    const bool any_new = master.exchange(peaks);
+    if (!any_new && accuracy <= 0.3 * target) return false;
+    master.solve(accuracy, deadline);
+    return true;
+  };
+  return generate_columns(master, loss, beta, options, deadline, price, improve);
+}
+
+}  // namespace cvxnn
