@@ -12,8 +12,10 @@ from cvxnn.networks import (
     Network,
     ReLUClassifier,
     ReLURegressor,
+    beta_max,
     certify,
     polish,
+    relu_path,
 )
 
 __all__ = [
@@ -24,9 +26,11 @@ __all__ = [
     "ReLUClassifier",
     "ReLURegressor",
     "arrangements",
+    "beta_max",
     "certify",
     "group_lasso",
     "polish",
+    "relu_path",
 ]
 
 __version__ = version("cvxnn")

@@ -4,6 +4,7 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._network import GatedNetwork, Network
+from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
 from cvxnn.networks._regressors import GatedReLURegressor, ReLURegressor
 
@@ -14,6 +15,8 @@ __all__ = [
     "Network",
     "ReLUClassifier",
     "ReLURegressor",
+    "beta_max",
     "certify",
     "polish",
+    "relu_path",
 ]

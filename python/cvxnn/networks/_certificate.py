@@ -7,15 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows
-from cvxnn.networks._relaxation import relaxed_support
+from cvxnn.networks._support import support_bound
 
 __all__ = ["Certificate"]
-
-_VERIFYING_ROUNDS = 2000  # more than it took to find the bound
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,29 +93,8 @@ class Certificate:
         if self.dual.shape != (problem.n_all, 1) or not np.isfinite(self.dual).all():
             return False
         v = problem.gather(self.dual)
-        scale = min(1.0, self.beta / self._support(problem, v))
+        cells = None if self.cells is None else cells_of_rows(problem, self.cells)
+        support = support_bound(problem, v, self.beta, self.method, cells, gated=self.gated)
+        scale = min(1.0, self.beta / support)
         proved = loss_named(self.loss).dual_value(scale * v, problem.y, problem.weight)
         return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))
-
-    def _support(self, problem: TrainingProblem, v: NDArray[np.float64]) -> float:
-        """Upper bound on max |v . (X u)_+| over the unit ball, or beta if that is larger."""
-        scaled, exponent = problem.scaled_design()
-        exponent_of_v = int(np.frexp(np.abs(v).max())[1])
-        v = np.ldexp(v, -exponent_of_v)
-        exponent += exponent_of_v
-        threshold = float(np.clip(np.ldexp(self.beta, -exponent), 1e-300, 1e300))
-        if self.method == "relaxation":
-            support = relaxed_support(scaled, v, floor=threshold, rounds=_VERIFYING_ROUNDS)
-            return float(np.ldexp(max(threshold, support), exponent))
-        if self.method == "branch_and_bound":
-            bound = core.bound_support(
-                scaled, v, floor=threshold, tol=1e-11, max_seconds=np.inf, n_threads=1
-            )
-            return float(np.ldexp(bound["upper"], exponent))
-        if self.method == "cells":
-            packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-        else:
-            assert self.cells is not None
-            packed = cells_of_rows(problem, self.cells).packed
-        support = core.max_support(scaled, packed, v, threshold, not self.gated, 1)
-        return float(np.ldexp(support, exponent))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr, xlog1py
+from scipy.special import entr, expit, xlog1py
 
 __all__ = ["LOSSES", "LossFunctions", "best_scale", "loss_named"]
 
@@ -16,15 +16,20 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LossFunctions:
-    """A loss L(f) = sum_k w_k l(f_k, y_k) and its dual objective -L*(v), both of (., y, w)."""
+    """A loss L(f) = sum_k w_k l(f_k, y_k), its gradient and dual objective -L*(v), of (., y, w)."""
 
     value: Callable[[Array, Array, Array], float]
+    gradient: Callable[[Array, Array, Array], Array]
     dual_value: Callable[[Array, Array, Array], float]
     quadratic: bool  # scaling y by t scales the loss by t^2
 
 
 def _squared(f: Array, y: Array, weight: Array) -> float:
     return float(0.5 * np.sum(weight * (f - y) ** 2))
+
+
+def _squared_gradient(f: Array, y: Array, weight: Array) -> Array:
+    return weight * (f - y)
 
 
 def _squared_dual(v: Array, y: Array, weight: Array) -> float:
@@ -35,6 +40,10 @@ def _logistic(f: Array, y: Array, weight: Array) -> float:
     return float(np.sum(weight * np.logaddexp(0.0, -y * f)))
 
 
+def _logistic_gradient(f: Array, y: Array, weight: Array) -> Array:
+    return np.asarray(-weight * y * expit(-y * f))
+
+
 def _logistic_dual(v: Array, y: Array, weight: Array) -> float:
     p = -v * y / weight
     if np.any(p < 0.0) or np.any(p > 1.0):
@@ -43,8 +52,8 @@ def _logistic_dual(v: Array, y: Array, weight: Array) -> float:
 
 
 LOSSES = {
-    "squared": LossFunctions(_squared, _squared_dual, quadratic=True),
-    "logistic": LossFunctions(_logistic, _logistic_dual, quadratic=False),
+    "squared": LossFunctions(_squared, _squared_gradient, _squared_dual, quadratic=True),
+    "logistic": LossFunctions(_logistic, _logistic_gradient, _logistic_dual, quadratic=False),
 }
 
 

@@ -63,6 +63,25 @@ class Network:
         """The number m of hidden neurons."""
         return len(self.hidden_bias)
 
+    def neurons(self, bias: str) -> tuple[Array, Array]:
+        """Return neurons of one output as vectors ``|a_j| (w_j, b_j)`` and the signs of the a_j.
+
+        Parameters
+        ----------
+        bias : {"regularized", "none"}
+            Whether the vectors end with the hidden biases.
+
+        Returns
+        -------
+        vectors : ndarray of shape (m, d + 1) or (m, d)
+        signs : ndarray of shape (m,)
+        """
+        hidden = self.hidden_weights
+        if bias == "regularized":
+            hidden = np.column_stack([hidden, self.hidden_bias])
+        output = self.output_weights[:, 0]
+        return hidden * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0)
+
     def predict(self, X: ArrayLike) -> Array:
         """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
         X = _as_inputs(X, self.hidden_weights)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn._checks import positive_number
@@ -88,14 +87,10 @@ def polish(
         X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
     )
     n_threads = thread_count(n_jobs)
-    hidden = network.hidden_weights
-    if bias == "regularized":
-        hidden = np.column_stack([hidden, network.hidden_bias])
-    output = network.output_weights[:, 0]
     trained = train(
         problem,
         choose_cells(problem, "auto", 0, n_threads),
-        start=(hidden * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0)),
+        start=network.neurons(bias),
         tol=tol,
         max_time=max_time,
         n_threads=n_threads,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -102,6 +102,10 @@ class TrainingProblem:
             design = np.column_stack([design, np.ones(len(design))])
         design = np.asfortranarray(design)
         return cls(design, y[samples], total, row_of_sample, share, loss, beta, bias)
+
+    def with_beta(self, beta: float) -> TrainingProblem:
+        """Return the same problem at another strength of the weight decay."""
+        return replace(self, beta=beta)
 
     def spread(self, v: Array) -> Array:
         """Turn a dual vector over rows into one over samples, shape (n_all, 1)."""

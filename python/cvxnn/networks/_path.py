@@ -1,0 +1,184 @@
+"""Networks for a range of beta, and the largest beta that is of use."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn._checks import positive_number
+from cvxnn._threads import thread_count
+from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._losses import loss_named
+from cvxnn.networks._network import Network
+from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._support import support_bound
+from cvxnn.networks._training import ChosenCells, choose_cells, train
+
+__all__ = ["beta_max", "relu_path"]
+
+Array = NDArray[np.float64]
+
+
+def beta_max(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    loss: str = "squared",
+    bias: str = "regularized",
+    sample_weight: ArrayLike | None = None,
+    n_jobs: int | None = None,
+) -> float:
+    """Return the smallest beta at which the best network is zero.
+
+    It is the largest gain of a first neuron, max |grad L(0) . (X u)_+| over unit u (Pilanci and
+    Ergen, arXiv 2002.10553, eq. 8, at the dual vector of the zero network).
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+        Training inputs.
+    y : array-like of shape (n,)
+        Targets as the loss sees them: -1 and 1 for the logistic loss.
+    loss : {"squared", "logistic"}
+        The loss.
+    bias : {"regularized", "none"}
+        Whether networks have hidden biases, penalised like weights.
+    sample_weight : array-like of shape (n,), optional
+        Weights of the samples in the loss.
+    n_jobs : int, optional
+        Threads; None means all processors.
+
+    Returns
+    -------
+    float
+        To a relative 1e-9 where ``patterns="auto"`` of `ReLURegressor` takes every cell; elsewhere
+        an upper bound, by the relaxation that also bounds objectives there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import beta_max
+    >>> X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([0.0, 1.0, 0.0])
+    >>> print(f"{beta_max(X, y):.6f}")
+    1.000000
+    """
+    problem = TrainingProblem.from_arrays(
+        X, y, loss=loss, beta=1.0, bias=bias, sample_weight=sample_weight
+    )
+    return _beta_max(problem, choose_cells(problem, "auto", 0, thread_count(n_jobs)))
+
+
+def relu_path(
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    betas: ArrayLike | None = None,
+    n_betas: int = 50,
+    eps: float = 1e-3,
+    loss: str = "squared",
+    bias: str = "regularized",
+    sample_weight: ArrayLike | None = None,
+    patterns: object = "auto",
+    tol: float = 1e-4,
+    max_time: float | None = None,
+    n_jobs: int | None = None,
+    random_state: object = None,
+) -> tuple[Array, list[Network], list[Certificate]]:
+    """Train networks for a decreasing range of beta, each with its certificate.
+
+    Where cells are found by local search, each search begins with the network before.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+        Training inputs.
+    y : array-like of shape (n,)
+        Targets as the loss sees them: -1 and 1 for the logistic loss.
+    betas : array-like, optional
+        Strengths of the weight decay, taken in decreasing order. Default: `n_betas` from `beta_max`
+        down to `eps` times that, equally spaced on a logarithmic scale.
+    n_betas : int
+        How many, without `betas`.
+    eps : float
+        The smallest over the largest, without `betas`.
+    loss : {"squared", "logistic"}
+        The loss.
+    bias : {"regularized", "none"}
+        Whether networks have hidden biases, penalised like weights.
+    sample_weight : array-like of shape (n,), optional
+        Weights of the samples in the loss.
+    patterns : {"auto", "exact"}, int or Cells
+        Activation patterns that neurons may have, as for `ReLURegressor`.
+    tol : float
+        Relative gap at which to stop, for each beta.
+    max_time : float, optional
+        Seconds for each beta.
+    n_jobs : int, optional
+        Threads; None means all processors.
+    random_state : int or RandomState, optional
+        Source of randomness for sampled cells and local search.
+
+    Returns
+    -------
+    betas : ndarray of shape (A,)
+        In decreasing order.
+    networks : list of Network
+    certificates : list of Certificate
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import relu_path
+    >>> X = np.linspace(-1, 1, 9)[:, None]
+    >>> betas, networks, certificates = relu_path(X, np.abs(X[:, 0]), n_betas=3, eps=0.1)
+    >>> for beta, certificate in zip(betas, certificates):
+    ...     print(f"{beta:.3f} {certificate.objective:.3f}")
+    5.000 1.875
+    1.581 1.226
+    0.500 0.715
+    """
+    problem = TrainingProblem.from_arrays(
+        X, y, loss=loss, beta=1.0, bias=bias, sample_weight=sample_weight
+    )
+    tol = positive_number("tol", tol)
+    if max_time is not None:
+        max_time = positive_number("max_time", max_time)
+    n_threads = thread_count(n_jobs)
+    chosen = choose_cells(problem, patterns, random_state, n_threads)
+    if betas is None:
+        grid = _grid(_beta_max(problem, chosen), n_betas, eps)
+    else:
+        grid = np.sort(np.asarray(betas, dtype=np.float64).ravel())[::-1]
+    networks: list[Network] = []
+    certificates: list[Certificate] = []
+    for beta in grid:
+        trained = train(
+            problem.with_beta(positive_number("betas", beta)),
+            chosen,
+            start=networks[-1].neurons(bias) if networks else None,
+            tol=tol,
+            max_time=max_time,
+            n_threads=n_threads,
+        )
+        assert isinstance(trained.network, Network)
+        networks.append(trained.network)
+        certificates.append(trained.certificate)
+    return grid, networks, certificates
+
+
+def _beta_max(problem: TrainingProblem, chosen: ChosenCells) -> float:
+    n = len(problem.y)
+    v = loss_named(problem.loss).gradient(np.zeros(n), problem.y, problem.weight)
+    return support_bound(problem, v, 0.0, chosen.method, chosen.cells) if np.any(v) else 0.0
+
+
+def _grid(largest: float, n_betas: int, eps: float) -> Array:
+    """Return strengths from the largest down, or one where no beta is of use."""
+    eps = positive_number("eps", eps)
+    if eps >= 1.0:
+        raise ValueError(f"eps must be less than 1, got {eps}")
+    if n_betas < 1:
+        raise ValueError(f"n_betas must be at least 1, got {n_betas}")
+    if largest == 0.0:
+        return np.ones(1)
+    return np.asarray(largest * np.geomspace(1.0, eps, n_betas))

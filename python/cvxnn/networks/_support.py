@@ -1,0 +1,55 @@
+"""Upper bounds on max |v . (X u)_+| over unit u, by the method that a certificate names."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn._native import core
+from cvxnn.arrangements import Cells
+from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._relaxation import relaxed_support
+
+__all__ = ["support_bound"]
+
+_ROUNDS = 200
+_VERIFYING_ROUNDS = 2000  # to find a bound again, so more than it took; it ends at the floor
+_BOUND_TOL = 1e-11
+
+
+def support_bound(
+    problem: TrainingProblem,
+    v: NDArray[np.float64],
+    floor: float,
+    method: str,
+    cells: Cells | None = None,
+    *,
+    gated: bool = False,
+) -> float:
+    """Bound the maximum from above over every cell, or with method "patterns" over the given ones.
+
+    `v` has an entry for each row of the problem. Below `floor` the maximum is not resolved, and
+    `floor` is returned.
+    """
+    has_floor = floor > 0.0
+    scaled, exponent = problem.scaled_design()
+    exponent_of_v = int(np.frexp(np.abs(v).max())[1])
+    v = np.ldexp(v, -exponent_of_v)
+    exponent += exponent_of_v
+    floor = float(np.clip(np.ldexp(floor, -exponent), 1e-300, 1e300))
+    if method == "relaxation":
+        rounds = _VERIFYING_ROUNDS if has_floor else _ROUNDS
+        support = max(floor, relaxed_support(scaled, v, floor, rounds))
+    elif method == "branch_and_bound":
+        bound = core.bound_support(
+            scaled, v, floor=floor, tol=_BOUND_TOL, max_seconds=np.inf, n_threads=1
+        )
+        support = bound["upper"]
+    else:
+        if method == "cells":
+            packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
+        else:
+            assert cells is not None
+            packed = cells.packed
+        support = core.max_support(scaled, packed, v, floor, not gated, 1)
+    return float(np.ldexp(support, exponent))
