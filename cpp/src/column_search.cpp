@@ -15,6 +15,7 @@ constexpr double kFirstOutputs = 0.1;  // of the first neurons, against those th
 constexpr double kCoarse = 0.05;       // relative gap, down to which neurons go on by L-BFGS
 constexpr double kMostEntries = 5e7;   // of the columns of a program worth solving
 constexpr double kWorthwhile = 0.003;  // relative gain of a descent, after which another is made
+constexpr int kPatience = 5;           // rounds that must gain as much as the tolerance in all
 constexpr double kDead = 1e-9;         // of a neuron against the largest
 constexpr double kPerturbation = 0.3;  // of a neuron, to look for maxima nearby
 
@@ -118,6 +119,8 @@ GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double b
     return priced;
   };
   bool coarse = true;
+  int rounds = 0;
+  double checked = std::numeric_limits<double>::infinity();
   const auto improve = [&](const std::vector<Peak>& peaks, double gap, double target) {
     const double n_blocks = static_cast<double>(master.set.blocks.size() + peaks.size());
     const bool affordable = static_cast<double>(X.size()) * n_blocks <= kMostEntries;
@@ -126,6 +129,10 @@ GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double b
       const double gain = go_down(with_new_neurons(master, loss, peaks));
       coarse = gain > kWorthwhile;
       return affordable || gain > 0.1 * options.tol;
+    }
+    if (++rounds % kPatience == 0) {
+      if (checked - master.objective() <= target) return false;
+      checked = master.objective();
     }
     const double accuracy = std::max(0.3 * target, 0.1 * gap);
     const bool any_new = master.exchange(peaks);
