@@ -9,13 +9,17 @@ __all__ = ["relaxed_support"]
 
 Array = NDArray[np.float64]
 
-_ROUNDS = 200
+_MOST_ROUNDS = 200
+_LEAST_ROUNDS = 10
+_OPERATIONS = 1e11  # in all, roughly: fewer rounds on large data
 _BISECTIONS = 100
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-def relaxed_support(design: Array, v: Array, floor: float = 0.0, rounds: int = _ROUNDS) -> float:
+def relaxed_support(design: Array, v: Array, floor: float = 0.0, patience: int = 1) -> float:
     """Bound max |v . (X u)_+| over unit u from above; stops early once below `floor`.
+
+    Takes `patience` times as many steps as usual if need be.
 
     With p = v or -v and c = X'p, ``2 p . (X u)_+ = c . u + sum_k p_k |x_k . u|``. For any t_k > 0
     ``|z| <= (z^2 t_k + 1 / t_k) / 2``, which serves where p_k > 0, and ``|z| >= z^2 / ||x_k||``
@@ -27,6 +31,9 @@ def relaxed_support(design: Array, v: Array, floor: float = 0.0, rounds: int = _
     norms = np.linalg.norm(design, axis=1)
     used = norms > 0.0
     rows, v, norms = design[used], v[used], norms[used]
+    n, d = design.shape
+    affordable = int(_OPERATIONS / (4.0 * n * d**2 + 25.0 * d**3))
+    rounds = patience * min(max(affordable, _LEAST_ROUNDS), _MOST_ROUNDS)
     return max(_one_sided(rows, sign * v, norms, floor, rounds) for sign in (1.0, -1.0))
 
 

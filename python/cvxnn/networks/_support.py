@@ -12,8 +12,7 @@ from cvxnn.networks._relaxation import relaxed_support
 
 __all__ = ["support_bound"]
 
-_ROUNDS = 200
-_VERIFYING_ROUNDS = 2000  # to find a bound again, so more than it took; it ends at the floor
+_PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
 _BOUND_TOL = 1e-11
 
 
@@ -38,8 +37,8 @@ def support_bound(
     exponent += exponent_of_v
     floor = float(np.clip(np.ldexp(floor, -exponent), 1e-300, 1e300))
     if method == "relaxation":
-        rounds = _VERIFYING_ROUNDS if has_floor else _ROUNDS
-        support = max(floor, relaxed_support(scaled, v, floor, rounds))
+        patience = _PATIENCE if has_floor else 1
+        support = max(floor, relaxed_support(scaled, v, floor, patience))
     elif method == "branch_and_bound":
         bound = core.bound_support(
             scaled, v, floor=floor, tol=_BOUND_TOL, max_seconds=np.inf, n_threads=1
