@@ -103,8 +103,8 @@ def test_a_tampered_bound_is_not_verified():
         assert not higher.verify(X, y)
 
 
-# Networks of 100 neurons trained by L-BFGS and Adam, many runs: 6.8362, 170.4209, 48.0239. Bounds
-# of the semidefinite relaxation at the dual vectors found: about 3.29, 142.8, 23.1.
+# Below what L-BFGS and Adam reach in bench/python/any_rank.py. The bounds of the relaxation at the
+# dual vectors found are about 3.29, 142.8 and 23.1.
 @pytest.mark.parametrize(
     ("name", "reached", "bound"),
     [("wine", 6.83374, 3.2), ("diabetes", 170.42083, 142.0), ("breast cancer", 48.01127, 23.0)],
