@@ -9,7 +9,14 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["is_integer", "nonnegative_number", "one_of", "positive_integer", "positive_number"]
+__all__ = [
+    "is_integer",
+    "nonnegative_number",
+    "one_of",
+    "positive_integer",
+    "positive_number",
+    "positive_or_none",
+]
 
 
 def is_integer(value: Any) -> bool:
@@ -22,6 +29,11 @@ def positive_number(name: str, value: Any) -> float:
     if not _is_finite(value) or value <= 0:
         raise ValueError(f"{name} must be a positive finite number, got {value!r}")
     return float(value)
+
+
+def positive_or_none(name: str, value: Any) -> float | None:
+    """Check a positive finite number, or None."""
+    return None if value is None else positive_number(name, value)
 
 
 def nonnegative_number(name: str, value: Any) -> float:

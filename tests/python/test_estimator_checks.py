@@ -8,6 +8,6 @@ from cvxnn import GatedReLURegressor, ReLUClassifier, ReLURegressor
 
 # beta large enough for the noisy data of some checks to be learnt in seconds, not interpolated
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([ReLURegressor(10.0), ReLUClassifier(0.1), GatedReLURegressor(10.0)])
+@parametrize_with_checks([ReLURegressor(10.0), ReLUClassifier(0.1), GatedReLURegressor()])
 def test_estimator(estimator, check):
     check(estimator)

@@ -90,7 +90,7 @@ def test_path_of_targets_without_a_signal():
     [
         ({"betas": [1.0, -1.0]}, "betas must be"),
         ({"betas": [np.nan]}, "betas must be"),
-        ({"n_betas": 0}, "n_betas must be at least 1, got 0"),
+        ({"n_betas": 0}, "n_betas must be a positive integer, got 0"),
         ({"eps": 1.0}, "eps must be less than 1"),
         ({"eps": 0.0}, "eps must be"),
         ({"tol": 0.0}, "tol must be"),

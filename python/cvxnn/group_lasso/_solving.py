@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn._checks import positive_integer, positive_number
+from cvxnn._checks import positive_integer, positive_number, positive_or_none
 from cvxnn._native import core
 from cvxnn.group_lasso._masked import MaskedDesign
 from cvxnn.group_lasso._problem import Problem
@@ -34,7 +34,7 @@ class Options:
         return cls(
             positive_number("tol", tol),
             positive_integer("max_iter", max_iter),
-            None if max_time is None else positive_number("max_time", max_time),
+            positive_or_none("max_time", max_time),
             n_threads,
         )
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from cvxnn._checks import positive_number
+from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import choose_cells, train
@@ -49,7 +49,7 @@ class ConvexEstimator(BaseEstimator):
         """Train on checked arrays and set the fitted attributes."""
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         tol = positive_number("tol", self.tol)
-        max_time = None if self.max_time is None else positive_number("max_time", self.max_time)
+        max_time = positive_or_none("max_time", self.max_time)
         problem = TrainingProblem.from_arrays(
             X, y, loss=loss, beta=self.beta, bias=self.bias, sample_weight=weight
         )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from numpy.typing import ArrayLike
 
-from cvxnn._checks import positive_number
+from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._network import Network
-from cvxnn.networks._problem import TrainingProblem, solve_program
-from cvxnn.networks._training import choose_cells
+from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._training import choose_cells, train
 
 __all__ = ["certify"]
 
@@ -64,8 +66,7 @@ def certify(
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from cvxnn import Network, certify
+    >>>     >>> from cvxnn import Network, certify
     >>> X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([0.0, 1.0, 0.0])
     >>> zero = Network(np.zeros((1, 1)), [0.0], [[0.0]], [0.0])
     >>> certificate = certify(zero, X, y, beta=0.1)
@@ -78,24 +79,11 @@ def certify(
         X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
-    if max_time is not None:
-        max_time = positive_number("max_time", max_time)
+    max_time = positive_or_none("max_time", max_time)
     objective = network.objective(
         X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
     )
     n_threads = thread_count(n_jobs)
     chosen = choose_cells(problem, "auto", 0, n_threads)
-    solution = solve_program(
-        problem, chosen.cells, seed=chosen.seed, tol=tol, max_time=max_time, n_threads=n_threads
-    )
-    return Certificate(
-        objective=objective,
-        lower_bound=solution.lower_bound,
-        scope="global",
-        method=chosen.method,
-        n_cells=solution.n_cells,
-        dual=problem.spread(solution.dual),
-        beta=problem.beta,
-        loss=loss,
-        bias=bias,
-    )
+    trained = train(problem, chosen, tol=tol, max_time=max_time, n_threads=n_threads)
+    return replace(trained.certificate, objective=objective)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn._checks import positive_number
+from cvxnn._checks import positive_integer, positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._losses import loss_named
@@ -141,8 +141,7 @@ def relu_path(
         X, y, loss=loss, beta=1.0, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
-    if max_time is not None:
-        max_time = positive_number("max_time", max_time)
+    max_time = positive_or_none("max_time", max_time)
     n_threads = thread_count(n_jobs)
     chosen = choose_cells(problem, patterns, random_state, n_threads)
     if betas is None:
@@ -177,8 +176,7 @@ def _grid(largest: float, n_betas: int, eps: float) -> Array:
     eps = positive_number("eps", eps)
     if eps >= 1.0:
         raise ValueError(f"eps must be less than 1, got {eps}")
-    if n_betas < 1:
-        raise ValueError(f"n_betas must be at least 1, got {n_betas}")
+    n_betas = positive_integer("n_betas", n_betas)
     if largest == 0.0:
         return np.ones(1)
     return np.asarray(largest * np.geomspace(1.0, eps, n_betas))

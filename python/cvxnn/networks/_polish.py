@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from numpy.typing import ArrayLike
 
-from cvxnn._checks import positive_number
+from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._network import Network
@@ -81,8 +81,7 @@ def polish(
         X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
-    if max_time is not None:
-        max_time = positive_number("max_time", max_time)
+    max_time = positive_or_none("max_time", max_time)
     objective = network.objective(
         X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
     )
