@@ -13,7 +13,7 @@ from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import choose_cells, train
 
-__all__ = ["certify"]
+__all__ = ["certify", "problem_of"]
 
 
 def certify(
@@ -66,24 +66,42 @@ def certify(
 
     Examples
     --------
-    >>>     >>> from cvxnn import Network, certify
+    >>> import numpy as np
+    >>> from cvxnn import Network, certify
     >>> X, y = np.array([[-1.0], [0.0], [1.0]]), np.array([0.0, 1.0, 0.0])
     >>> zero = Network(np.zeros((1, 1)), [0.0], [[0.0]], [0.0])
     >>> certificate = certify(zero, X, y, beta=0.1)
     >>> print(f"{certificate.objective:.3f} {certificate.lower_bound:.3f}")
     0.500 0.245
     """
+    problem, objective = problem_of(
+        network, X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
+    )
+    tol = positive_number("tol", tol)
+    max_time = positive_or_none("max_time", max_time)
+    n_threads = thread_count(n_jobs)
+    chosen = choose_cells(problem, "auto", 0, n_threads)
+    trained = train(problem, chosen, tol=tol, max_time=max_time, n_threads=n_threads)
+    return replace(trained.certificate, objective=objective)
+
+
+def problem_of(
+    network: Network,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    beta: float,
+    loss: str,
+    bias: str,
+    sample_weight: ArrayLike | None,
+) -> tuple[TrainingProblem, float]:
+    """Return the problem that a network was trained for, and its objective there."""
     if not isinstance(network, Network):
         raise ValueError(f"network must be a cvxnn.Network, got {type(network).__name__}")
     problem = TrainingProblem.from_arrays(
         X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
     )
-    tol = positive_number("tol", tol)
-    max_time = positive_or_none("max_time", max_time)
     objective = network.objective(
         X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
     )
-    n_threads = thread_count(n_jobs)
-    chosen = choose_cells(problem, "auto", 0, n_threads)
-    trained = train(problem, chosen, tol=tol, max_time=max_time, n_threads=n_threads)
-    return replace(trained.certificate, objective=objective)
+    return problem, objective

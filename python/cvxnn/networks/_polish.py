@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._certify import problem_of
 from cvxnn.networks._network import Network
-from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import choose_cells, train
 
 __all__ = ["polish"]
@@ -75,16 +75,11 @@ def polish(
     >>> print(f"{poor.objective(X, y, beta=0.1):.3f} {certificate.objective:.3f}")
     0.738 0.245
     """
-    if not isinstance(network, Network):
-        raise ValueError(f"network must be a cvxnn.Network, got {type(network).__name__}")
-    problem = TrainingProblem.from_arrays(
-        X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
+    problem, objective = problem_of(
+        network, X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)
-    objective = network.objective(
-        X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
-    )
     n_threads = thread_count(n_jobs)
     trained = train(
         problem,
