@@ -74,14 +74,7 @@ class ActiveSetNewton {
     return outputs;
   }
 
-  void update_predictions() {
-    set_.predictions.setZero(loss_.size());
-    for (const Block& block : set_.blocks) {
-      if (!block.u.isZero(0)) {
-        program_.design.apply_add(cell_of(block), block.u, sign_of(block), set_.predictions);
-      }
-    }
-  }
+  void update_predictions() { set_.predictions = predictions(program_, set_.blocks); }
 
   double objective() const { return loss_.value(set_.predictions) + penalty(program_, set_); }
 
@@ -225,7 +218,16 @@ class ActiveSetNewton {
   Matrix hessian() {
     std::vector<Index> ids;
     for (const std::size_t b : active_) ids.push_back(set_.blocks[b].id);
-    const Matrix full = gram_.of(ids, loss_.curvature(set_.predictions));
+    const Vector curvature = loss_.curvature(set_.predictions);
+    Matrix full = gram_.of(ids, curvature);
+    if (loss_.profiled() && curvature.sum() > 0.0) {
+      Vector sums(full.rows());
+      for (std::size_t a = 0; a < active_.size(); ++a) {
+        sums.segment(static_cast<Index>(a) * d_, d_) =
+            sign_of(active(a)) * program_.design.apply_transposed(cell_of(active(a)), curvature);
+      }
+      full -= sums * sums.transpose() / curvature.sum();
+    }
     Matrix system(n_unknowns_, n_unknowns_);
     for (std::size_t a = 0; a < active_.size(); ++a) {
       const Matrix rows = faces_[a].transpose() * full.middleRows(static_cast<Index>(a) * d_, d_);

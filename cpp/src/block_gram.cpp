@@ -67,11 +67,8 @@ Matrix BlockGram::columns(const std::vector<Index>& ids, Index row, Index rows) 
     const double sign = program_.sign_of(ids[i]);
     auto block = out.middleCols(static_cast<Index>(i) * X.cols(), X.cols());
     for (Index k = 0; k < rows; ++k) {
-      if (get_bit(pattern, row + k)) {
-        block.row(k) = sign * X.row(row + k);
-      } else {
-        block.row(k).setZero();
-      }
+      const double active = get_bit(pattern, row + k) ? 1.0 : program_.design.slope;
+      block.row(k) = sign * active * X.row(row + k);
     }
   }
   return out;

@@ -1,4 +1,4 @@
-// Products of the columns s_b D_b X of some blocks with each other, weighted by sample.
+// Products of the columns s_b A_b X of some blocks with each other, weighted by sample.
 #pragma once
 
 #include <map>

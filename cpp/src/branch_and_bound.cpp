@@ -22,16 +22,18 @@ constexpr double kMostBytes = 5e8;      // of cones that wait; with more, depth 
 constexpr double kLostSquare = 1e-150;  // squares of smaller numbers lose digits, or all
 constexpr double kShortEdge = 1e-9;     // half of such a cone is noise
 
-// One row a hyperplane, with the weights of all rows on it: (-x . u)_+ = (x . u)_+ - x . u. A row
-// is divided by its largest entry, so that rows found equal are parallel up to rounding.
-WeightedRows merged_rows(const ConstMatrixRef& X, const Vector& v) {
+// One row a hyperplane, with the weights of all rows on it: (-x . u)_+ = (x . u)_+ - x . u, and
+// phi(t) = slope t + (1 - slope) (t)_+. A row is divided by its largest entry, so that rows found
+// equal are parallel up to rounding.
+WeightedRows merged_rows(const HiddenLayer& layer, const Vector& v) {
+  const Matrix& X = layer.X;
   Matrix directions(X.cols(), X.rows());
   Vector weights(X.rows());
-  WeightedRows rows{{}, {}, Vector::Zero(X.cols())};
+  WeightedRows rows{{}, {}, layer.slope * (X.transpose() * v)};
   std::vector<Index> order;
   for (Index k = 0; k < X.rows(); ++k) {
     Index largest = 0;
-    weights(k) = v(k) * X.row(k).cwiseAbs().maxCoeff(&largest);
+    weights(k) = (1.0 - layer.slope) * v(k) * X.row(k).cwiseAbs().maxCoeff(&largest);
     if (weights(k) == 0.0) continue;
     directions.col(k) = X.row(k).transpose() / X(k, largest);
     if (X(k, largest) < 0.0) rows.linear -= weights(k) * directions.col(k);
@@ -58,6 +60,7 @@ WeightedRows merged_rows(const ConstMatrixRef& X, const Vector& v) {
 template <int kRank>
 struct Outcome {
   double settled = 0.0;  // bound on what is not in the halves
+  double thin = 0.0;     // the same for a cone too thin to be cut
   std::vector<Cone<kRank>> halves;
   std::array<Peak, 2> peaks;
 };
@@ -65,10 +68,11 @@ struct Outcome {
 template <int kRank>
 class Search {
  public:
-  Search(const WeightedRows& rows, double magnitude, double rounding, const BoundOptions& options,
-         const Execution& execution)
+  Search(const WeightedRows& rows, bool even, const Vector& magnitudes, double rounding,
+         const BoundOptions& options, const Execution& execution)
       : rows_(rows),
-        magnitude_(magnitude),
+        even_(even),
+        magnitudes_(magnitudes),
         rounding_(rounding),
         options_(options),
         execution_(execution) {}
@@ -87,7 +91,7 @@ class Search {
     double upper = std::max(options_.floor, settled_);
     for (const auto& cone : waiting_) upper = std::max(upper, cone.upper);
     result_.upper = upper;
-    if (waiting_.empty() && settled_ > target()) result_.status = Status::stalled;
+    if (waiting_.empty() && thin_ > target()) result_.status = Status::stalled;
     collect_peaks();
     return std::move(result_);
   }
@@ -95,7 +99,7 @@ class Search {
  private:
   void add_orthants() {
     const Index rank = rows_.x.rows();
-    for (Index corner = 0; corner < Index{1} << rank; ++corner) {
+    for (Index corner = 0; corner < Index{1} << (even_ ? rank - 1 : rank); ++corner) {
       Cone<kRank> cone;
       cone.rays.setIdentity(rank, rank);
       for (Index j = 0; j < rank; ++j) {
@@ -110,7 +114,7 @@ class Search {
           cone.sum += rows_.v(k) * rows_.x.col(k);
         }
       }
-      cone.upper = magnitude_;
+      cone.upper = 2.0 * magnitudes_.norm();
       waiting_bytes_ += bytes(cone);
       waiting_.push_back(std::move(cone));
     }
@@ -131,11 +135,17 @@ class Search {
     return begin;
   }
 
-  // What a bound must not exceed. Bounds include rounding, so less than twice that is out of reach.
+  // What a bound must not exceed. Bounds include rounding, so a cone may exceed it by twice that.
   double target() const {
     const double top = std::max(options_.floor, highest_);
     const double share = options_.share * (top - options_.floor);
-    return (1.0 + options_.tol) * top + share + 2.0 * rounding_;
+    return (1.0 + options_.tol) * top + share;
+  }
+
+  // Of linear functions at unit vectors of a cone, as a multiple of the largest terms there.
+  double rounding_in(const Cone<kRank>& cone, double shortest) const {
+    const Vector at_rays = cone.rays.cwiseAbs().transpose() * magnitudes_;
+    return rounding_ * at_rays.maxCoeff() / shortest;
   }
 
   void wave() {
@@ -168,6 +178,7 @@ class Search {
     waiting_.resize(begin);
     for (auto& outcome : outcomes_) {
       settled_ = std::max(settled_, outcome.settled);
+      thin_ = std::max(thin_, outcome.thin);
       for (auto& half : outcome.halves) {
         waiting_bytes_ += bytes(half);
         waiting_.push_back(std::move(half));
@@ -198,12 +209,14 @@ class Search {
   void examine(Cone<kRank>& cone, double target, simplicial::Workspace<kRank>& work,
                Outcome<kRank>& outcome) const {
     simplicial::Bounder<kRank> bounder(rows_, cone, work);
+    const double rounding = rounding_in(cone, bounder.shortest());
+    target += 2.0 * rounding;
     double upper = 0.0;
     for (const int sign : {1, -1}) {
       const std::size_t side = sign > 0 ? 0 : 1;
       if (!cone.open[side]) continue;
-      const ConeBound<kRank> bound = bounder.bound(sign, target - rounding_);
-      const double above = bound.upper + rounding_;
+      const ConeBound<kRank> bound = bounder.bound(sign, target - rounding);
+      const double above = bound.upper + rounding;
       cone.open[side] = !(above <= target);
       if (!cone.open[side]) {
         outcome.settled = std::max(outcome.settled, above);
@@ -216,8 +229,11 @@ class Search {
     cone.upper = std::min(cone.upper, upper);
     const auto cut = simplicial::cut_of(rows_, cone, work.values);
     const auto [i, j] = cut.edge;
-    if ((cone.rays.col(i) - cone.rays.col(j)).norm() < kShortEdge) {
+    const auto edge = (cone.rays.col(i) - cone.rays.col(j)).cwiseAbs();
+    const auto ends = cone.rays.col(i).cwiseAbs() + cone.rays.col(j).cwiseAbs();
+    if (magnitudes_.dot(edge) < kShortEdge * magnitudes_.dot(ends)) {
       outcome.settled = std::max(outcome.settled, cone.upper);
+      outcome.thin = cone.upper - 2.0 * rounding;
       return;
     }
     Vector at_point(work.values.cols());
@@ -231,8 +247,9 @@ class Search {
   }
 
   const WeightedRows& rows_;
-  double magnitude_;  // no value is larger
-  double rounding_;
+  const bool even_;           // h(-u) = h(u): half of the space is enough
+  const Vector& magnitudes_;  // no coefficient of a linear function is larger
+  const double rounding_;     // relative
   const BoundOptions& options_;
   const Execution& execution_;
   std::vector<Cone<kRank>> waiting_;
@@ -243,31 +260,34 @@ class Search {
   std::vector<Peak> regions_;  // the highest in each
   double highest_ = 0.0;
   double settled_ = 0.0;
+  double thin_ = 0.0;
   SupportBound result_;
 };
 
 template <int kRank>
-SupportBound search(const WeightedRows& rows, double magnitude, double rounding,
+SupportBound search(const WeightedRows& rows, bool even, const Vector& magnitudes, double rounding,
                     const BoundOptions& options, const Execution& execution) {
-  return Search<kRank>(rows, magnitude, rounding, options, execution).run();
+  return Search<kRank>(rows, even, magnitudes, rounding, options, execution).run();
 }
 
 }  // namespace
 
 // A value of h is a sum over at most n rows, a cone's linear function one of vectors; cutting and
 // snapping add a few roundings of a term each, whose number the depth of the search bounds.
-SupportBound bound_support(const ConstMatrixRef& X, const Vector& v, const BoundOptions& options,
+SupportBound bound_support(const HiddenLayer& layer, const Vector& v, const BoundOptions& options,
                            const Execution& execution) {
+  const Matrix& X = layer.X;
   if (X.cols() > simplicial::kMostRank) {
     throw std::invalid_argument("bound_support handles up to 16 columns, got " +
                                 std::to_string(X.cols()));
   }
-  const WeightedRows rows = merged_rows(X, v);
-  const double magnitude = 1.01 * X.rowwise().norm().dot(v.cwiseAbs());
+  const WeightedRows rows = merged_rows(layer, v);
+  const double steepest = std::abs(layer.slope) + std::abs(1.0 - layer.slope);
+  const Vector magnitudes = 1.01 * steepest * (X.cwiseAbs().transpose() * v.cwiseAbs());
   const double rounding =
-      (static_cast<double>(X.rows()) + 1000.0) * std::numeric_limits<double>::epsilon() * magnitude;
+      (static_cast<double>(X.rows()) + 1000.0) * std::numeric_limits<double>::epsilon();
   const auto run = [&](auto search) {
-    return search(rows, magnitude, rounding, options, execution);
+    return search(rows, layer.slope == -1.0, magnitudes, rounding, options, execution);
   };
   switch (X.cols()) {
     case 2:

@@ -1,14 +1,21 @@
 #include "cvxnn/column_generation.hpp"
 
 #include "column_rounds.hpp"
+#include "kinks.hpp"
 #include "local_search.hpp"
 
 namespace cvxnn {
+namespace {
 
-GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double beta,
-                                    const SolverOptions& options, const Execution& execution) {
+GlobalSolution solve_smooth(const HiddenLayer& layer, const Loss& loss, double beta,
+                            const SolverOptions& options, const GlobalSolution* start,
+                            const Execution& execution) {
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
-  RestrictedMaster master(X, loss, beta, execution);
+  RestrictedMaster master(layer, loss, beta, execution);
+  if (start != nullptr) {
+    master.adopt(*start);
+    master.solve(options.tol * std::abs(master.objective()), deadline);
+  }
   PeakLimits limits;
   limits.floor = beta;
   const auto price = [&](const RestrictedMaster& at) {
@@ -17,9 +24,9 @@ GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double be
     bounding.tol = 0.1 * options.tol;
     bounding.share = 0.3;
     bounding.max_seconds = deadline.max_seconds - deadline.elapsed();
-    const SupportBound support = bound_support(X, at.set.dual, bounding, execution);
+    const SupportBound support = bound_support(layer, at.set.dual, bounding, execution);
     return Priced{support.upper, true,
-                  distinct_maxima(X, at.set.dual, support.peaks, limits, execution)};
+                  distinct_maxima(layer, at.set.dual, support.peaks, limits, execution)};
   };
   const auto improve = [&](const std::vector<Peak>& peaks, double, double target) {
     if (!master.exchange(peaks)) return false;
@@ -27,6 +34,21 @@ GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double be
     return true;
   };
   return generate_columns(master, loss, beta, options, deadline, price, improve);
+}
+
+}  // namespace
+
+GlobalSolution solve_over_all_cells(const HiddenLayer& layer, const Loss& loss, double beta,
+                                    const SolverOptions& options, const Execution& execution) {
+  const auto solve = [&](const Loss& smooth, const SolverOptions& inner,
+                         const GlobalSolution* last) {
+    return solve_smooth(layer, smooth, beta, inner, last, execution);
+  };
+  if (loss.smooth()) return solve(loss, options, nullptr);
+  const auto predict = [&](const GlobalSolution& solution) {
+    return predictions({{&layer.X, &solution.cells, layer.slope}, {}, beta, true}, solution.blocks);
+  };
+  return approach_kinks<GlobalSolution>(loss, beta, options, solve, predict);
 }
 
 }  // namespace cvxnn

@@ -44,6 +44,7 @@ GlobalSolution generate_columns(RestrictedMaster& master, const Loss& loss, doub
     if (tighter) {
       likely_bound = bound.value;
       solution.lower_bound = priced.proved ? bound.value : loss.infimum();
+      solution.proved = priced.proved;
       solution.dual = priced.proved ? Vector(bound.scale * set.dual) : set.dual;
     }
     solution.history.push_back(

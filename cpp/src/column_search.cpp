@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "column_rounds.hpp"
+#include "kinks.hpp"
 #include "local_search.hpp"
 #include "network_descent.hpp"
 
@@ -50,7 +51,7 @@ Neurons without_dead(const Neurons& neurons) {
 
 // The master's neurons, and one for each peak, as long as would be best for it alone, divided by
 // their number.
-Neurons with_new_neurons(const RestrictedMaster& master, const Loss& loss,
+Neurons with_new_neurons(const RestrictedMaster& master, const HiddenLayer& layer, const Loss& loss,
                          const std::vector<Peak>& peaks) {
   const Program& program = master.program;
   const Index n_new = static_cast<Index>(peaks.size());
@@ -62,7 +63,7 @@ Neurons with_new_neurons(const RestrictedMaster& master, const Loss& loss,
   }
   const Vector curvature = loss.curvature(master.set.predictions);
   for (Index i = 0; i < n_new; ++i) {
-    const Vector outputs = (*program.design.X * peaks[i].u).cwiseMax(0.0);
+    const Vector outputs = layer.activated(layer.X * peaks[i].u);
     const double bend = outputs.cwiseAbs2().dot(curvature) * static_cast<double>(n_new);
     const double length = bend > 0.0 ? (peaks[i].value - program.beta) / bend : 0.0;
     neurons.u.col(n_old + i) = length * peaks[i].u;
@@ -91,16 +92,15 @@ std::vector<Peak> search_starts(const RestrictedMaster& master, const SearchOpti
   return starts;
 }
 
-}  // namespace
-
-GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double beta,
-                                     const SearchOptions& options, const Execution& execution) {
+GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double beta,
+                             const SearchOptions& options, const Execution& execution) {
+  const Matrix& X = layer.X;
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
-  RestrictedMaster master(X, loss, beta, execution);
+  RestrictedMaster master(layer, loss, beta, execution);
   const auto go_down = [&](const Neurons& start) {
     const double before = master.objective();
     const Neurons end = without_dead(
-        descend(X, loss, beta, start, kDescentSteps, kDescentGain, deadline, execution));
+        descend(layer, loss, beta, start, kDescentSteps, kDescentGain, deadline, execution));
     master.replace(end.u, end.signs);
     return master.objective() < before ? 1.0 - master.objective() / before : 0.0;
   };
@@ -114,7 +114,7 @@ GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double b
   std::uint64_t seed = options.seed;
   const auto price = [&](const RestrictedMaster& at) {
     const std::vector<Peak> starts = search_starts(at, options, ++seed);
-    Priced priced{beta, false, distinct_maxima(X, at.set.dual, starts, limits, execution)};
+    Priced priced{beta, false, distinct_maxima(layer, at.set.dual, starts, limits, execution)};
     if (!priced.peaks.empty()) priced.upper = priced.peaks.front().value;
     return priced;
   };
@@ -126,7 +126,7 @@ GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double b
     const bool affordable = static_cast<double>(X.size()) * n_blocks <= kMostEntries;
     coarse = !affordable || (coarse && gap > kCoarse * master.objective());
     if (coarse) {
-      const double gain = go_down(with_new_neurons(master, loss, peaks));
+      const double gain = go_down(with_new_neurons(master, layer, loss, peaks));
       coarse = gain > kWorthwhile;
       return affordable || gain > 0.1 * options.tol;
     }
@@ -141,6 +141,35 @@ GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double b
     return true;
   };
   return generate_columns(master, loss, beta, options, deadline, price, improve);
+}
+
+Neurons neurons_of(const HiddenLayer& layer, const GlobalSolution& solution) {
+  const Program program{{&layer.X, &solution.cells}, {}, 1.0, true};
+  const Index count = static_cast<Index>(solution.blocks.size());
+  Neurons neurons{Matrix(layer.X.cols(), count), Vector(count)};
+  for (Index j = 0; j < count; ++j) {
+    neurons.u.col(j) = solution.blocks[j].u;
+    neurons.signs(j) = program.sign_of(solution.blocks[j].id);
+  }
+  return neurons;
+}
+
+}  // namespace
+
+GlobalSolution search_over_all_cells(const HiddenLayer& layer, const Loss& loss, double beta,
+                                     const SearchOptions& options, const Execution& execution) {
+  if (loss.smooth()) return search_smooth(layer, loss, beta, options, execution);
+  const auto solve = [&](const Loss& smooth, const SolverOptions& inner,
+                         const GlobalSolution* last) {
+    SearchOptions search = options;
+    static_cast<SolverOptions&>(search) = inner;
+    if (last != nullptr && !last->blocks.empty()) search.start = neurons_of(layer, *last);
+    return search_smooth(layer, smooth, beta, search, execution);
+  };
+  const auto predict = [&](const GlobalSolution& solution) {
+    return predictions({{&layer.X, &solution.cells, layer.slope}, {}, beta, true}, solution.blocks);
+  };
+  return approach_kinks<GlobalSolution>(loss, beta, options, solve, predict);
 }
 
 }  // namespace cvxnn

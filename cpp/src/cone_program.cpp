@@ -4,9 +4,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kinks.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
+
+Vector predictions(const Program& program, const std::vector<Block>& blocks) {
+  Vector f = Vector::Zero(program.design.n_rows());
+  for (const Block& block : blocks) {
+    if (block.u.isZero(0)) continue;
+    program.design.apply_add(program.cell_of(block.id), block.u, program.sign_of(block.id), f);
+  }
+  return f;
+}
 
 double penalty(const Program& program, const WorkingSet& set) {
   double norms = 0.0;
@@ -121,20 +131,13 @@ void improve(const Program& program, const Loss& loss, double gap, WorkingSet& s
   refine(program, loss, gap, steepest, set.stiff ? 3 : kPatient, set, deadline, execution);
 }
 
-}  // namespace
-
-Solution solve_cone_program(const Program& program, const Loss& loss, const SolverOptions& options,
-                            const Execution& execution, WarmStart start) {
+Solution solve_smooth(const Program& program, const Loss& loss, const SolverOptions& options,
+                      const Execution& execution, WarmStart start) {
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
   WorkingSet set;
   set.blocks = std::move(start.blocks);
   set.sigma = start.sigma;
-  set.predictions = Vector::Zero(loss.size());
-  for (const Block& block : set.blocks) {
-    if (block.u.isZero(0)) continue;
-    program.design.apply_add(program.cell_of(block.id), block.u, program.sign_of(block.id),
-                             set.predictions);
-  }
+  set.predictions = predictions(program, set.blocks);
   set.dual = loss.gradient(set.predictions);
   Solution solution;
   int rounds_without_progress = 0;
@@ -176,6 +179,21 @@ Solution solve_cone_program(const Program& program, const Loss& loss, const Solv
   drop_zero_blocks(solution.blocks);
   solution.sigma = set.sigma;
   return solution;
+}
+
+}  // namespace
+
+Solution solve_cone_program(const Program& program, const Loss& loss, const SolverOptions& options,
+                            const Execution& execution, WarmStart start) {
+  const auto solve = [&](const Loss& smooth, const SolverOptions& inner, const Solution* last) {
+    WarmStart from = last != nullptr ? WarmStart{last->blocks, 0.0} : start;
+    return solve_smooth(program, smooth, inner, execution, std::move(from));
+  };
+  if (loss.smooth()) return solve(loss, options, nullptr);
+  const auto predict = [&](const Solution& solution) {
+    return predictions(program, solution.blocks);
+  };
+  return approach_kinks<Solution>(loss, program.beta, options, solve, predict);
 }
 
 }  // namespace cvxnn

@@ -206,7 +206,8 @@ class InteriorPoint {
           }
           block.curvature.compute(hessian);
           const Vector scale = sign * program_.design.mask(cell).cwiseProduct(root);
-          const Matrix scaled = scale.asDiagonal() * *program_.design.X;
+          Matrix scaled = scale.asDiagonal() * *program_.design.X;
+          project_hessian(loss_, root, scaled);
           columns_.middleCols(b * d, d) =
               block.curvature.matrixL().solve(scaled.transpose()).transpose();
         });

@@ -18,26 +18,31 @@ constexpr double kStretch = 1.5;    // of that share after a step that was worth
 // grows, which takes them across cells.
 class Ascent {
  public:
-  Ascent(const Matrix& X, const Vector& v, Peak* peaks, Index count)
-      : X_(X), v_(v), peaks_(peaks), u_(X.cols(), count), share_(Vector::Ones(count)) {
+  Ascent(const HiddenLayer& layer, const Vector& v, Peak* peaks, Index count)
+      : layer_(layer),
+        v_(v),
+        peaks_(peaks),
+        u_(layer.X.cols(), count),
+        share_(Vector::Ones(count)) {
     for (Index i = 0; i < count; ++i) u_.col(i) = peaks[i].u;
-    outputs_ = X * u_;
+    outputs_ = layer.X * u_;
     for (Index i = 0; i < count; ++i) peaks_[i].value = value_of(outputs_, i);
   }
 
   void run() {
     for (int step = 0; step < kMostSteps && (share_.array() >= kShortest).any(); ++step) advance();
-    for (Index i = 0; i < u_.cols(); ++i) peaks_[i].u = u_.col(i);
+    for (Index i = 0; i < u_.cols(); ++i) peaks_[i].u = layer_.canonical(u_.col(i));
   }
 
  private:
   double value_of(const Matrix& outputs, Index i) const {
-    return peaks_[i].sign * v_.dot(outputs.col(i).cwiseMax(0.0));
+    return peaks_[i].sign * v_.dot(layer_.activated(outputs.col(i)));
   }
 
   void advance() {
-    const Matrix active = (outputs_.array() > 0.0).cast<double>().colwise() * v_.array();
-    const Matrix slopes = X_.transpose() * active;
+    const auto on = (outputs_.array() > 0.0).cast<double>();
+    const Matrix active = (layer_.slope + (1.0 - layer_.slope) * on).colwise() * v_.array();
+    const Matrix slopes = layer_.X.transpose() * active;
     Matrix next(u_.rows(), u_.cols());
     for (Index i = 0; i < u_.cols(); ++i) {
       const double length = slopes.col(i).norm();
@@ -45,7 +50,7 @@ class Ascent {
       const double along = share_(i) > 0.0 ? peaks_[i].sign * share_(i) / length : 0.0;
       next.col(i) = ((1.0 - share_(i)) * u_.col(i) + along * slopes.col(i)).normalized();
     }
-    const Matrix trial = X_ * next;
+    const Matrix trial = layer_.X * next;
     for (Index i = 0; i < u_.cols(); ++i) {
       const double value = value_of(trial, i);
       const bool higher = value > peaks_[i].value * (1.0 + kGain);
@@ -57,7 +62,7 @@ class Ascent {
     }
   }
 
-  const Matrix& X_;
+  const HiddenLayer& layer_;
   const Vector& v_;
   Peak* peaks_;
   Matrix u_;
@@ -79,15 +84,16 @@ std::vector<Peak> spread_out(const std::vector<Peak>& peaks, double cosine, std:
 
 }  // namespace
 
-std::vector<Peak> distinct_maxima(const Matrix& X, const Vector& v, const std::vector<Peak>& starts,
-                                  const PeakLimits& limits, const Execution& execution) {
+std::vector<Peak> distinct_maxima(const HiddenLayer& layer, const Vector& v,
+                                  const std::vector<Peak>& starts, const PeakLimits& limits,
+                                  const Execution& execution) {
   std::vector<Peak> peaks = spread_out(starts, kSameStart, limits.most_starts);
   const Index count = static_cast<Index>(peaks.size());
-  const double cost = 40.0 * static_cast<double>(kTogether * X.size());
+  const double cost = 40.0 * static_cast<double>(kTogether * layer.X.size());
   parallel_for((count + kTogether - 1) / kTogether, cost, execution,
                [&](Index batch, int, const auto&) {
                  const Index begin = batch * kTogether;
-                 Ascent(X, v, &peaks[begin], std::min(kTogether, count - begin)).run();
+                 Ascent(layer, v, &peaks[begin], std::min(kTogether, count - begin)).run();
                });
   std::stable_sort(peaks.begin(), peaks.end(),
                    [](const Peak& a, const Peak& b) { return a.value > b.value; });

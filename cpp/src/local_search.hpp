@@ -1,4 +1,4 @@
-// Local maxima of sign * v . (X u)_+ over the unit sphere.
+// Local maxima of sign * v . phi(X u) over the unit sphere.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,9 @@ struct PeakLimits {
 
 // Goes up from each of the points, except those close to an earlier one, and keeps the highest of
 // where that ends, again not close to each other.
-std::vector<Peak> distinct_maxima(const Matrix& X, const Vector& v, const std::vector<Peak>& starts,
-                                  const PeakLimits& limits, const Execution& execution);
+std::vector<Peak> distinct_maxima(const HiddenLayer& layer, const Vector& v,
+                                  const std::vector<Peak>& starts, const PeakLimits& limits,
+                                  const Execution& execution);
 
 // Unit vectors (columns) whose hyperplanes each go through a sample, normal to a direction that is
 // random where every column of X has norm one: samples lie on both sides, whatever their units.

@@ -11,6 +11,10 @@ std::function<Vector(const Vector&)> Loss::hessian(const Vector& f) const {
       [h = curvature(f)](const Vector& direction) -> Vector { return h.cwiseProduct(direction); };
 }
 
+std::unique_ptr<Loss> Loss::smoothed(const Vector&, double) const {
+  throw std::logic_error("the loss is smooth");
+}
+
 Vector Loss::majorant(const Vector&) const { return max_curvature() * weights_; }
 
 // The dual value is concave in s: thirds of an interval that shrinks around the maximum.
@@ -34,9 +38,12 @@ std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const 
   if (name == "poisson") return make_poisson(y, weights);
   if (name == "huber") return make_huber(y, weights, delta);
   if (name == "squared_hinge") return make_squared_hinge(y, weights);
+  if (name == "absolute") return make_absolute(y, weights);
+  if (name == "hinge") return make_hinge(y, weights);
   throw std::invalid_argument(
-      "loss must be 'squared', 'logistic', 'multinomial', 'poisson', 'huber' or 'squared_hinge', "
-      "got '" +
+      "loss must be 'squared', 'logistic', 'multinomial', 'poisson', 'huber', 'absolute', 'hinge' "
+      "or "
+      "'squared_hinge', got '" +
       name + "'");
 }
 

@@ -19,14 +19,16 @@ constexpr Index kParts = 128;        // most partial gradients, to be added up i
 // L + weight decay as a function of the weights of both layers, one after the other.
 class TwoLayers {
  public:
-  TwoLayers(const Matrix& X, const Loss& loss, double beta, Index width, const Execution& execution)
-      : X_(X),
+  TwoLayers(const HiddenLayer& layer, const Loss& loss, double beta, Index width,
+            const Execution& execution)
+      : layer_(layer),
+        X_(layer.X),
         loss_(loss),
         beta_(beta),
         width_(width),
         execution_(execution),
-        active_(X.rows(), width) {
-    const Index blocks = (X.rows() + kRows - 1) / kRows;
+        active_(layer.X.rows(), width) {
+    const Index blocks = (X_.rows() + kRows - 1) / kRows;
     rows_ = kRows * ((blocks + kParts - 1) / kParts);
   }
 
@@ -63,7 +65,7 @@ class TwoLayers {
       Matrix z(count, width_);
       z.noalias() = X_.middleRows(first, count) * hidden;
       active_.middleRows(first, count) = (z.array() > 0.0).cast<unsigned char>();
-      f.segment(first, count).noalias() = z.cwiseMax(0.0) * output;
+      f.segment(first, count).noalias() = layer_.activated(z) * output;
     });
     return f;
   }
@@ -73,14 +75,16 @@ class TwoLayers {
     const Index n_parts = (X_.rows() + rows_ - 1) / rows_;
     std::vector<Matrix> parts(static_cast<std::size_t>(n_parts), Matrix::Zero(X_.cols(), width_));
     for_rows([&](Index part, Index first, Index count) {
-      const Matrix masked = active_.middleRows(first, count).cast<double>().colwise() *
-                            v.segment(first, count).array();
+      const auto on = active_.middleRows(first, count).cast<double>();
+      const Matrix masked =
+          (layer_.slope + (1.0 - layer_.slope) * on).colwise() * v.segment(first, count).array();
       parts[part].noalias() += X_.middleRows(first, count).transpose() * masked;
     });
     for (Index part = 1; part < n_parts; ++part) parts[0] += parts[part];
     return std::move(parts[0]);
   }
 
+  const HiddenLayer& layer_;
   const Matrix& X_;
   const Loss& loss_;
   const double beta_;
@@ -102,11 +106,12 @@ Matrix conditioner(const Matrix& X) {
 
 }  // namespace
 
-Neurons descend(const Matrix& X, const Loss& loss, double beta, const Neurons& start, int max_steps,
-                double tol, const Deadline& deadline, const Execution& execution) {
+Neurons descend(const HiddenLayer& layer, const Loss& loss, double beta, const Neurons& start,
+                int max_steps, double tol, const Deadline& deadline, const Execution& execution) {
+  const Matrix& X = layer.X;
   const Index width = start.u.cols();
   const Index d = X.cols();
-  TwoLayers network(X, loss, beta, width, execution);
+  TwoLayers network(layer, loss, beta, width, execution);
   const Matrix T = conditioner(X);
   Matrix hidden = Matrix::Zero(d, width);
   Vector x(width * (d + 1));

@@ -1,6 +1,7 @@
 // Networks as users of gradient methods know them, trained by one.
 #pragma once
 
+#include "cvxnn/hidden_layer.hpp"
 #include "cvxnn/loss.hpp"
 #include "cvxnn/neurons.hpp"
 #include "cvxnn/parallel.hpp"
@@ -12,7 +13,7 @@ namespace cvxnn {
 // between its two layers, where the penalty is weight decay (arXiv 2002.10553, appendix A.2). Cells
 // may change on the way. Ends after `max_steps` steps, or where they gain less than `tol`,
 // relative.
-Neurons descend(const Matrix& X, const Loss& loss, double beta, const Neurons& start, int max_steps,
-                double tol, const Deadline& deadline, const Execution& execution);
+Neurons descend(const HiddenLayer& layer, const Loss& loss, double beta, const Neurons& start,
+                int max_steps, double tol, const Deadline& deadline, const Execution& execution);
 
 }  // namespace cvxnn

@@ -1,6 +1,7 @@
 #include "cvxnn/pricing.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "mask_sweep.hpp"
@@ -11,14 +12,15 @@ namespace {
 constexpr Index kGroup = 16;                     // cells priced one after the other by a thread
 constexpr Index kMaxGradients = Index{1} << 21;  // numbers held at a time: 16 MB
 
-// Cells whose gradient may be longer than beta: in float32, with its error on top.
+// Cells whose gradient may be longer than beta: in float32, with its error on top. Sweeps are those
+// of the ReLU, so with another activation all cells remain.
 std::vector<Index> long_gradients(const Program& program, const Vector& v,
                                   const Execution& execution) {
   const MaskedOperator& design = program.design;
   std::vector<Index> cells(static_cast<std::size_t>(design.cells->size()));
   std::iota(cells.begin(), cells.end(), Index{0});
   const double error = sweep_error(*design.X, v, Precision::float32);
-  if (error > program.beta) return cells;
+  if (error > program.beta || design.slope != 0.0) return cells;
   const Vector norms = sweep_norms(*design.X, v, stored_masks(*design.cells), design.cells->size(),
                                    Precision::float32, execution);
   const auto surely_short = [&](Index i) { return norms(i) + error <= program.beta; };
@@ -71,7 +73,15 @@ Cone Program::cone_of(Index block) const {
 Pricing price_blocks(const Program& program, const Vector& v, const Execution& execution) {
   const Matrix& X = *program.design.X;
   const std::vector<Index> cells = long_gradients(program, v, execution);
-  Supports supports(program, sweep_error(X, v, Precision::float64), execution.n_threads);
+  const double slope = program.design.slope;
+  const Vector linear = slope * (X.transpose() * v);
+  double rounding = std::abs(1.0 - slope) * sweep_error(X, v, Precision::float64);
+  if (slope != 0.0) {
+    const double terms = static_cast<double>(X.rows() + 8);
+    rounding += std::abs(slope) * terms * std::numeric_limits<double>::epsilon() *
+                sums_of_magnitudes(X, v).norm();
+  }
+  Supports supports(program, rounding, execution.n_threads);
   const Index n_cells = static_cast<Index>(cells.size());
   const Index most = std::max(kGroup, kMaxGradients / std::max<Index>(1, X.cols()));
   for (Index begin = 0; begin < n_cells; begin += most) {
@@ -82,6 +92,7 @@ Pricing price_blocks(const Program& program, const Vector& v, const Execution& e
                     execution, [&](Index first, const ConstMatrixRef& block) {
                       gradients.middleCols(first, block.cols()) = block;
                     });
+    if (slope != 0.0) gradients = ((1.0 - slope) * gradients).colwise() + linear;
     const double cost = 16.0 * static_cast<double>(kGroup * X.size());
     parallel_for((count + kGroup - 1) / kGroup, cost, execution,
                  [&](Index group, int thread, const auto&) {

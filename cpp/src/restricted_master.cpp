@@ -44,21 +44,16 @@ class RestrictedMaster::Exchange {
   std::map<Index, Block> blocks_;
 };
 
-RestrictedMaster::RestrictedMaster(const Matrix& X, const Loss& loss, double beta,
+RestrictedMaster::RestrictedMaster(const HiddenLayer& layer, const Loss& loss, double beta,
                                    const Execution& execution)
     : loss_(loss), execution_(execution) {
-  cells.n_hyperplanes = X.rows();
-  program = {{&X, &cells}, unit_rows(X), beta, true};
+  cells.n_hyperplanes = layer.X.rows();
+  program = {{&layer.X, &cells, layer.slope}, unit_rows(layer.X), beta, true};
   update_predictions();
 }
 
 void RestrictedMaster::update_predictions() {
-  set.predictions = Vector::Zero(loss_.size());
-  for (const Block& block : set.blocks) {
-    if (block.u.isZero(0)) continue;
-    program.design.apply_add(program.cell_of(block.id), block.u, program.sign_of(block.id),
-                             set.predictions);
-  }
+  set.predictions = predictions(program, set.blocks);
   set.dual = loss_.gradient(set.predictions);
 }
 
@@ -93,14 +88,25 @@ bool RestrictedMaster::exchange(const std::vector<Peak>& peaks) {
 
 void RestrictedMaster::replace(const Matrix& u, const Vector& signs) {
   Exchange next(cells.n_hyperplanes);
-  const Cells located = locate_cells(*program.design.X, u.transpose(), execution_).cells;
+  const HiddenLayer layer(*program.design.X, program.design.slope);
+  Matrix points(u.cols(), u.rows());
+  for (Index j = 0; j < u.cols(); ++j) points.row(j) = layer.canonical(u.col(j)).transpose();
+  const Cells located = locate_cells(layer.X, points, execution_).cells;
   for (Index j = 0; j < u.cols(); ++j) {
     const auto [block, added] = next.add(located.pattern(j), signs(j));
-    block->u = added ? Vector(u.col(j)) : Vector(block->u + u.col(j));
+    if (added) block->u.setZero(u.rows());
+    block->u += points.row(j).transpose();
   }
   set.blocks = next.sorted_blocks();
   set.sigma = u.cols() == 0 ? 0.0 : kFirstSigma * u.colwise().norm().mean() / program.beta;
   cells.bits = std::move(next.cells.bits);
+  update_predictions();
+}
+
+void RestrictedMaster::adopt(const GlobalSolution& solution) {
+  cells.bits = solution.cells.bits;
+  set.blocks = solution.blocks;
+  set.sigma = 0.0;
   update_predictions();
 }
 

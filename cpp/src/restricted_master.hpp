@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cvxnn/branch_and_bound.hpp"
+#include "cvxnn/column_generation.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
@@ -11,20 +12,24 @@ namespace cvxnn {
 // A program over a few cells, and a point of it.
 class RestrictedMaster {
  public:
-  RestrictedMaster(const Matrix& X, const Loss& loss, double beta, const Execution& execution);
+  RestrictedMaster(const HiddenLayer& layer, const Loss& loss, double beta,
+                   const Execution& execution);
   RestrictedMaster(const RestrictedMaster&) = delete;
 
   double objective() const { return loss_.value(set.predictions) + penalty(program, set); }
   Index n_active() const;
 
   // Keeps the blocks in use and adds those in which the peaks lie: a block lowers the objective
-  // where -s v . (D X u) is large, so it has the sign opposite to the peak's. Returns whether any
+  // where -s v . (A X u) is large, so it has the sign opposite to the peak's. Returns whether any
   // block is new.
   bool exchange(const std::vector<Peak>& peaks);
 
   // Makes the neurons u_j (columns of `u`) with these signs the point: one block for all neurons
   // of a cell and sign.
   void replace(const Matrix& u, const Vector& signs);
+
+  // Makes the blocks of a solution the point.
+  void adopt(const GlobalSolution& solution);
 
   // To within `gap` of the optimum over these cells.
   void solve(double gap, const Deadline& deadline);

@@ -67,10 +67,12 @@ class ProximalPoint {
   Vector direction(const Point& point) const {
     const Vector residual = point.f - point.f_of_p;
     const Vector root = loss_.curvature(point.f).cwiseSqrt();
-    const Matrix B = scaled_columns(point, root);
+    Matrix B = scaled_columns(point, root);
     const Index m = B.cols();
     if (m == 0) return -residual;
-    const Vector target = root.cwiseProduct(residual);
+    Vector target = root.cwiseProduct(residual);
+    project_hessian(loss_, root, B);
+    project_hessian(loss_, root, target);
     Vector correction(m);
     if (m <= B.rows()) {
       Matrix system = lower_product(B, execution_);
@@ -176,7 +178,7 @@ NewtonResult newton(const ProximalPoint& step, const Loss& loss, const WorkingSe
     poller.check();
     const Vector residual = point.f - point.f_of_p;
     const Vector direction = step.direction(point);
-    const double slope = residual.cwiseProduct(loss.curvature(point.f)).dot(direction);
+    const double slope = loss.hessian(point.f)(residual).dot(direction);
     const double noise = 4e-16 * std::abs(point.merit);
     const double proximal = 0.05 * squared_distance(point, set) / step.sigma();
     const double moved = (point.f_of_p - set.predictions).norm();

@@ -88,6 +88,9 @@ class Bounder {
     shortest_ = std::sqrt(std::max(least + (1.0 - least) * share, 1e-300));
   }
 
+  // No convex combination of the rays is shorter.
+  double shortest() const { return shortest_; }
+
   // Stops as soon as the bound is at most `target`.
   ConeBound<kRank> bound(int sign, double target) {
     SmallVector<kRank> w = sign * cone_.sum;

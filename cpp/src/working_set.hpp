@@ -10,7 +10,7 @@ namespace cvxnn {
 
 struct WorkingSet {
   std::vector<Block> blocks;
-  Vector predictions;  // sum_b s_b D_b X u_b
+  Vector predictions;  // of the blocks
   Vector dual;         // the dual vector to price with: grad L near the predictions
   double sigma = 0.0;  // length of the last proximal point step, 0 before the first
   bool stiff = false;  // second-order steps crawled: start with the interior-point method
@@ -37,6 +37,9 @@ inline Vector shrink(const Vector& p, double threshold) {
 inline double block_cost(const Program& program) {
   return 10.0 * static_cast<double>(program.design.X->size());
 }
+
+// sum_b s_b A_b X u_b.
+Vector predictions(const Program& program, const std::vector<Block>& blocks);
 
 double penalty(const Program& program, const WorkingSet& set);
 

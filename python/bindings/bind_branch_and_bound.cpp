@@ -8,15 +8,16 @@ void bind_branch_and_bound(py::module_& m) {
   using namespace py::literals;
   m.def(
       "bound_support",
-      [](const MatrixView& X, const VectorView& v, double floor, double tol, double share,
-         double max_seconds, int n_threads) {
+      [](const MatrixView& X_view, const VectorView& v, double slope, double floor, double tol,
+         double share, double max_seconds, int n_threads) {
+        const Matrix X = X_view;
         BoundOptions options;
         options.floor = floor;
         options.tol = tol;
         options.share = share;
         options.max_seconds = max_seconds;
-        const SupportBound bound =
-            without_gil([&] { return bound_support(X, v, options, execution(n_threads)); });
+        const SupportBound bound = without_gil(
+            [&] { return bound_support({X, slope}, v, options, execution(n_threads)); });
         const Index count = static_cast<Index>(bound.peaks.size());
         Matrix points(count, X.cols());
         Vector values(count);
@@ -30,9 +31,11 @@ void bind_branch_and_bound(py::module_& m) {
                         "n_cones"_a = bound.n_cones, "points"_a = points, "values"_a = values,
                         "signs"_a = signs);
       },
-      py::arg("X").noconvert(), py::arg("v").noconvert(), py::kw_only(), py::arg("floor"),
-      py::arg("tol"), py::arg("share") = 0.0, py::arg("max_seconds"), py::arg("n_threads"),
-      "Upper bound on max |v . (X u)_+| over ||u|| <= 1, or floor if that is larger.");
+      py::arg("X").noconvert(), py::arg("v").noconvert(), py::kw_only(), py::arg("slope") = 0.0,
+      py::arg("floor"), py::arg("tol"), py::arg("share") = 0.0, py::arg("max_seconds"),
+      py::arg("n_threads"),
+      "Upper bound on max |v . phi(X u)| over ||u|| <= 1, or floor if that is larger; phi has the "
+      "given slope below zero.");
 }
 
 }  // namespace cvxnn::python

@@ -14,9 +14,9 @@ struct Problem {
   Cells cells;
   Program program;
 
-  Problem(const MatrixView& X_view, const PackedView& packed, double beta, bool cones)
+  Problem(const MatrixView& X_view, const PackedView& packed, double slope, double beta, bool cones)
       : X(X_view), cells(to_cells(packed, X_view.rows())) {
-    program.design = {&X, &cells};
+    program.design = {&X, &cells, slope};
     program.beta = beta;
     program.cones = cones;
     if (cones) program.cone_rows = unit_rows(X);
@@ -57,6 +57,12 @@ py::dict to_dict(const Matrix& X, double beta, const GlobalSolution& solution) {
   return result;
 }
 
+std::unique_ptr<Loss> to_loss(const std::string& name, const VectorView& y,
+                              const VectorView& sample_weight, double delta, bool free_offset) {
+  auto loss = make_loss(name, y, sample_weight, delta);
+  return free_offset ? profiled(std::move(loss)) : std::move(loss);
+}
+
 using OnRound = std::optional<std::function<void(py::dict)>>;
 
 SolverOptions to_options(double tol, int max_rounds, double max_seconds, const OnRound& on_round) {
@@ -79,10 +85,11 @@ void bind_cone_program(py::module_& m) {
   m.def(
       "solve_cone_program",
       [](const MatrixView& X, const PackedView& packed, const VectorView& y,
-         const VectorView& sample_weight, const std::string& loss_name, double beta, bool cones,
-         double tol, int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
-        const Problem problem(X, packed, beta, cones);
-        const auto loss = make_loss(loss_name, y, sample_weight);
+         const VectorView& sample_weight, const std::string& loss_name, double delta,
+         bool free_offset, double slope, double beta, bool cones, double tol, int max_rounds,
+         double max_seconds, int n_threads, const OnRound& on_round) {
+        const Problem problem(X, packed, slope, beta, cones);
+        const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const Solution solution = without_gil([&] {
           return solve_cone_program(problem.program, *loss, options, execution(n_threads));
@@ -90,58 +97,68 @@ void bind_cone_program(py::module_& m) {
         return to_dict(problem.program, solution);
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("y").noconvert(),
-      py::arg("sample_weight").noconvert(), py::arg("loss"), py::arg("beta"), py::arg("cones"),
+      py::arg("sample_weight").noconvert(), py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0,
+      py::arg("free_offset") = false, py::arg("slope") = 0.0, py::arg("beta"), py::arg("cones"),
       py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
       py::arg("on_round") = py::none(),
-      "Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.");
+      "Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on "
+      "the pattern and slope elsewhere. With free_offset a constant is added to the predictions, "
+      "the best one.");
   m.def(
       "solve_over_all_cells",
       [](const MatrixView& X_view, const VectorView& y, const VectorView& sample_weight,
-         const std::string& loss_name, double beta, double tol, int max_rounds, double max_seconds,
-         int n_threads, const OnRound& on_round) {
+         const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
+         double tol, int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
-        const auto loss = make_loss(loss_name, y, sample_weight);
+        const HiddenLayer layer(X, slope);
+        const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
-        const GlobalSolution solution = without_gil(
-            [&] { return solve_over_all_cells(X, *loss, beta, options, execution(n_threads)); });
+        const GlobalSolution solution = without_gil([&] {
+          return solve_over_all_cells(layer, *loss, beta, options, execution(n_threads));
+        });
         return to_dict(X, beta, solution);
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
-      py::arg("loss"), py::arg("beta"), py::arg("tol"), py::arg("max_rounds"),
+      py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
+      py::arg("slope") = 0.0, py::arg("beta"), py::arg("tol"), py::arg("max_rounds"),
       py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
       "The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.");
   m.def(
       "search_over_all_cells",
       [](const MatrixView& X_view, const VectorView& y, const VectorView& sample_weight,
-         const std::string& loss_name, double beta, std::uint64_t seed, const MatrixView& start,
-         const VectorView& start_signs, double tol, int max_rounds, double max_seconds,
-         int n_threads, const OnRound& on_round) {
+         const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
+         std::uint64_t seed, const MatrixView& start, const VectorView& start_signs, double tol,
+         int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
-        const auto loss = make_loss(loss_name, y, sample_weight);
+        const HiddenLayer layer(X, slope);
+        const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         SearchOptions options{to_options(tol, max_rounds, max_seconds, on_round)};
         options.seed = seed;
         options.start = {start, start_signs};
-        const GlobalSolution solution = without_gil(
-            [&] { return search_over_all_cells(X, *loss, beta, options, execution(n_threads)); });
+        const GlobalSolution solution = without_gil([&] {
+          return search_over_all_cells(layer, *loss, beta, options, execution(n_threads));
+        });
         return to_dict(X, beta, solution);
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
-      py::arg("loss"), py::arg("beta"), py::arg("seed"), py::arg("start").noconvert(),
+      py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
+      py::arg("slope") = 0.0, py::arg("beta"), py::arg("seed"), py::arg("start").noconvert(),
       py::arg("start_signs").noconvert(), py::arg("tol"), py::arg("max_rounds"),
       py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
       "The same for any number of columns, by local search from the neurons given (columns of "
       "start) or random ones; nothing is proved, 'dual' is the gradient of the loss.");
   m.def(
       "max_support",
-      [](const MatrixView& X, const PackedView& packed, const VectorView& v, double threshold,
-         bool cones, int n_threads) {
-        const Problem problem(X, packed, threshold, cones);
+      [](const MatrixView& X, const PackedView& packed, const VectorView& v, double slope,
+         double threshold, bool cones, int n_threads) {
+        const Problem problem(X, packed, slope, threshold, cones);
         return without_gil(
             [&] { return price_blocks(problem.program, v, execution(n_threads)).max_support; });
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("v").noconvert(),
-      py::arg("threshold"), py::arg("cones"), py::arg("n_threads"),
-      "Upper bound on max |v . (X u)_+| over ||u|| <= 1 in the given cells, or threshold if that "
+      py::kw_only(), py::arg("slope") = 0.0, py::arg("threshold"), py::arg("cones"),
+      py::arg("n_threads"),
+      "Upper bound on max |v . (A_i X u)| over ||u|| <= 1 in the given cells, or threshold if that "
       "is larger.");
 }
 

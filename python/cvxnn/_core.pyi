@@ -107,6 +107,7 @@ def bound_support(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     v: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     *,
+    slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     floor: typing.SupportsFloat | typing.SupportsIndex,
     tol: typing.SupportsFloat | typing.SupportsIndex,
     share: typing.SupportsFloat | typing.SupportsIndex = 0.0,
@@ -114,7 +115,7 @@ def bound_support(
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> dict:
     """
-    Upper bound on max |v . (X u)_+| over ||u|| <= 1, or floor if that is larger.
+    Upper bound on max |v . phi(X u)| over ||u|| <= 1, or floor if that is larger; phi has the given slope below zero.
     """
 
 def characteristic_polynomial(
@@ -210,12 +211,14 @@ def max_support(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     packed: numpy.typing.NDArray[numpy.uint64],
     v: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
+    slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     threshold: typing.SupportsFloat | typing.SupportsIndex,
     cones: bool,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> float:
     """
-    Upper bound on max |v . (X u)_+| over ||u|| <= 1 in the given cells, or threshold if that is larger.
+    Upper bound on max |v . (A_i X u)| over ||u|| <= 1 in the given cells, or threshold if that is larger.
     """
 
 def project_onto_cell(
@@ -231,7 +234,11 @@ def search_over_all_cells(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
     loss: str,
+    delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    free_offset: bool = False,
+    slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
@@ -251,7 +258,11 @@ def solve_cone_program(
     packed: numpy.typing.NDArray[numpy.uint64],
     y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
     loss: str,
+    delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    free_offset: bool = False,
+    slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     cones: bool,
     tol: typing.SupportsFloat | typing.SupportsIndex,
@@ -261,7 +272,7 @@ def solve_cone_program(
     on_round: collections.abc.Callable[[dict], None] | None = None,
 ) -> dict:
     """
-    Minimise loss(sum_b s_b D_b X u_b) + beta sum_b ||u_b|| over the given cells.
+    Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on the pattern and slope elsewhere. With free_offset a constant is added to the predictions, the best one.
     """
 
 def solve_group_lasso(
@@ -299,7 +310,11 @@ def solve_over_all_cells(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
     loss: str,
+    delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    free_offset: bool = False,
+    slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     tol: typing.SupportsFloat | typing.SupportsIndex,
     max_rounds: typing.SupportsInt | typing.SupportsIndex,

@@ -36,7 +36,7 @@ TEST_CASE("loss: gradient and curvature are derivatives") {
     CHECK(loss->gradient(far).allFinite());
     CHECK(loss->curvature(far).allFinite());
   }
-  CHECK_THROWS_AS(make_loss("hinge", Vector::Ones(1), Vector::Ones(1)), std::invalid_argument);
+  CHECK_THROWS_AS(make_loss("hing", Vector::Ones(1), Vector::Ones(1)), std::invalid_argument);
 }
 
 TEST_CASE("loss: the dual value is minus the conjugate") {

@@ -118,6 +118,39 @@ def reference_optimum(X, patterns, y, beta, *, loss="squared", cones=True):
     return program.value
 
 
+def reference_network_optimum(X, y, beta, *, loss, delta, slope, bias):
+    """Optimum of a two-layer network over every cell of the data, by cvxpy and Clarabel.
+
+    The activation has the given slope below zero; with bias "free" biases cost nothing and the
+    output has one.
+    """
+    import cvxpy as cp
+
+    design = X if bias == "none" else np.column_stack([X, np.ones(len(X))])
+    active = generic_cells(design).T.astype(np.float64)
+    paid = X.shape[1] if bias == "free" else design.shape[1]
+    plus, minus = (cp.Variable((design.shape[1], active.shape[1])) for _ in range(2))
+    steepness = active + slope * (1.0 - active)
+    f = cp.sum(cp.multiply(steepness, design @ (plus - minus)), axis=1)
+    if bias == "free":
+        f = f + cp.Variable()
+    penalty = cp.sum(cp.norm(plus[:paid], axis=0)) + cp.sum(cp.norm(minus[:paid], axis=0))
+    slack = 1.0 - cp.multiply(y, f)
+    value = {
+        "squared": lambda: 0.5 * cp.sum_squares(f - y),
+        "absolute": lambda: cp.norm1(f - y),
+        "huber": lambda: 0.5 * cp.sum(cp.huber(f - y, delta)),
+        "logistic": lambda: cp.sum(cp.logistic(-cp.multiply(y, f))),
+        "hinge": lambda: cp.sum(cp.pos(slack)),
+        "squared_hinge": lambda: 0.5 * cp.sum_squares(cp.pos(slack)),
+    }[loss]()
+    constraints = [cp.multiply(2.0 * active - 1.0, design @ part) >= 0.0 for part in (plus, minus)]
+    program = cp.Problem(cp.Minimize(value + beta * penalty), constraints)
+    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-10, tol_feas=1e-10)
+    assert program.status == cp.OPTIMAL
+    return program.value
+
+
 def lbfgs_network(X, y, *, beta, loss="squared", bias="regularized", n_neurons=20, seed=0):
     """Train the non-convex problem from a random start; return network and objective."""
     design = with_bias(X, bias)

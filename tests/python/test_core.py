@@ -28,7 +28,13 @@ def solve(X, packed, y, *, loss="squared", beta=0.1, cones=True, tol=1e-8, **opt
     arguments = {"max_rounds": 1000, "max_seconds": np.inf, "n_threads": 1, "on_round": None}
     arguments |= options
     weight = np.ones(len(y))
-    return core.solve_cone_program(X, packed, y, weight, loss, beta, cones, tol, **arguments)
+    return core.solve_cone_program(
+        X, packed, y, weight, loss=loss, beta=beta, cones=cones, tol=tol, **arguments
+    )
+
+
+def max_support(X, packed, v, threshold, cones, n_threads):
+    return core.max_support(X, packed, v, threshold=threshold, cones=cones, n_threads=n_threads)
 
 
 def signs_of(packed, X):
@@ -143,20 +149,20 @@ def brute_force_support(X, packed, v):
 def test_max_support_matches_brute_force(X, packed, seed):
     v = np.random.default_rng(seed).standard_normal(9)
     expected = brute_force_support(X, packed, v)
-    assert core.max_support(X, packed, v, 1e-6, True, 1) == pytest.approx(expected, rel=1e-9)
+    assert max_support(X, packed, v, 1e-6, True, 1) == pytest.approx(expected, rel=1e-9)
     # it is an upper bound, and beta hides what is smaller
     directions = np.random.default_rng(0).standard_normal((5000, 3))
     directions /= np.linalg.norm(directions, axis=1)[:, None]
     sampled = np.abs(np.maximum(directions @ X.T, 0.0) @ v).max()
-    assert 0.9 * expected < sampled <= core.max_support(X, packed, v, 1e-6, True, 1)
-    assert core.max_support(X, packed, v, 2.0 * expected, True, 1) == 2.0 * expected
+    assert 0.9 * expected < sampled <= max_support(X, packed, v, 1e-6, True, 1)
+    assert max_support(X, packed, v, 2.0 * expected, True, 1) == 2.0 * expected
 
 
 def test_max_support_without_cones(X, packed):
     v = np.random.default_rng(0).standard_normal(9)
     masks = Cells(packed, 9).to_dense()
     expected = np.linalg.norm((masks * v) @ X, axis=1).max()
-    assert core.max_support(X, packed, v, 1e-6, False, 1) == pytest.approx(expected, rel=1e-12)
+    assert max_support(X, packed, v, 1e-6, False, 1) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("cones", [True, False])
@@ -219,7 +225,7 @@ def test_other_matrices_are_refused_not_copied(X, packed, change):
         lambda X: core.enumerate_cells(core.Arrangement(X), "auto", True, 1),
         lambda X: core.count_cells(core.Arrangement(X), 1.0),
         lambda X: core.find_witnesses(X, packed, 1),
-        lambda X: core.max_support(X, packed, np.ones(9), 1.0, True, 1),
+        lambda X: max_support(X, packed, np.ones(9), 1.0, True, 1),
         lambda X: solve(X, packed, np.ones(9)),
     ):
         call(X)
@@ -230,7 +236,7 @@ def test_other_matrices_are_refused_not_copied(X, packed, change):
 def test_other_vectors_are_refused_not_copied(X, packed):
     for wrong in (np.ones(9, np.float32), np.ones(9, np.int64), np.ones(18)[::2], [1.0] * 9):
         with pytest.raises(TypeError):
-            core.max_support(X, packed, wrong, 1.0, True, 1)
+            max_support(X, packed, wrong, 1.0, True, 1)
 
 
 def test_other_packed_types_are_refused(X, packed):
@@ -245,7 +251,7 @@ def test_packed_of_the_wrong_shape(X, shape):
     for call in (
         lambda: core.find_witnesses(X, wrong, 1),
         lambda: core.project_onto_cell(X, wrong, np.ones(3)),
-        lambda: core.max_support(X, wrong, np.ones(9), 1.0, True, 1),
+        lambda: max_support(X, wrong, np.ones(9), 1.0, True, 1),
         lambda: solve(X, wrong, np.ones(9)),
     ):
         with pytest.raises(ValueError, match=r"packed must have shape \(P, 1\) for 9 hyperplanes"):
@@ -258,7 +264,7 @@ def test_fewer_than_one_thread(X, packed, n_threads):
         lambda: core.enumerate_cells(core.Arrangement(X), "auto", True, n_threads),
         lambda: core.locate_cells(X, X, n_threads),
         lambda: core.find_witnesses(X, packed, n_threads),
-        lambda: core.max_support(X, packed, np.ones(9), 1.0, True, n_threads),
+        lambda: max_support(X, packed, np.ones(9), 1.0, True, n_threads),
         lambda: solve(X, packed, np.ones(9), n_threads=n_threads),
     ):
         with pytest.raises(ValueError, match=f"n_threads must be at least 1, got {n_threads}"):

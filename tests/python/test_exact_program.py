@@ -154,7 +154,9 @@ def test_large_beta_gives_no_neuron(loss):
     X, y = gaussian_problem(8, 3, seed=5, loss=loss)
     slope = -y if loss == "squared" else -0.5 * y
     packed = enumerate_cells(X).packed
-    beta_max = core.max_support(np.asfortranarray(X), packed, slope, 1e-9, True, 1)
+    beta_max = core.max_support(
+        np.asfortranarray(X), packed, slope, threshold=1e-9, cones=True, n_threads=1
+    )
     for beta in (1.0001 * beta_max, 1e6 * beta_max):
         model = train(X, y, beta, loss=loss)
         at_zero = 0.5 * y @ y if loss == "squared" else 8.0 * np.log(2.0)

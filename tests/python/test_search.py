@@ -121,9 +121,19 @@ def test_close_to_the_proved_optimum_where_both_can_be_had(seed):
     X, y = gaussian_problem(40, 3, seed=seed)
     exact = ReLURegressor(0.5, patterns="exact", tol=1e-7, bias="none", n_jobs=1).fit(X, y)
     design, weight = np.asfortranarray(X), np.ones(40)
-    start = np.zeros((3, 0), order="F"), np.zeros(0)
     raw = core.search_over_all_cells(
-        design, y, weight, "squared", 0.5, seed, *start, 1e-6, 100, np.inf, 1, None
+        design,
+        y,
+        weight,
+        loss="squared",
+        beta=0.5,
+        seed=seed,
+        start=np.zeros((3, 0), order="F"),
+        start_signs=np.zeros(0),
+        tol=1e-6,
+        max_rounds=100,
+        max_seconds=np.inf,
+        n_threads=1,
     )
     best = exact.certificate_.objective
     assert exact.certificate_.lower_bound <= raw["objective"] <= best * (1.0 + 1e-3)

@@ -1,15 +1,16 @@
-// The largest |v . (X u)_+| over all unit vectors u: pricing over every cell without listing any.
+// The largest |v . phi(X u)| over all unit vectors u: pricing over every cell without listing any.
 #pragma once
 
 #include <limits>
 #include <vector>
 
+#include "cvxnn/hidden_layer.hpp"
 #include "cvxnn/parallel.hpp"
 #include "cvxnn/status.hpp"
 
 namespace cvxnn {
 
-// A unit vector u at which sign * v . (X u)_+ = value.
+// A unit vector u at which sign * v . phi(X u) = value.
 struct Peak {
   Vector u;
   double value = 0.0;
@@ -35,9 +36,10 @@ struct SupportBound {
 // most (1 + tol) times the highest point found, or the floor, and rounding. In a cone, rows that do
 // not change sign add up to a linear function; those that do are bounded by their interpolation
 // (v_k > 0, convex) or by the best multiple of x_k . u that is at least (x_k . u)_+ times v_k (v_k
-// < 0, concave). Nothing depends on general position. The result does not depend on the threads.
-// Work grows with the number of high peaks and fast with the columns, of which there may be 16.
-SupportBound bound_support(const ConstMatrixRef& X, const Vector& v, const BoundOptions& options,
+// < 0, concave). phi is a linear function and a multiple of (.)_+. Nothing depends on general
+// position. The result does not depend on the threads. Work grows with the number of high peaks and
+// fast with the columns, of which there may be 16.
+SupportBound bound_support(const HiddenLayer& layer, const Vector& v, const BoundOptions& options,
                            const Execution& execution);
 
 }  // namespace cvxnn

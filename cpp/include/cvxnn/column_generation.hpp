@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "cvxnn/cone_program.hpp"
+#include "cvxnn/hidden_layer.hpp"
 #include "cvxnn/neurons.hpp"
 
 namespace cvxnn {
@@ -15,7 +16,7 @@ struct GlobalSolution : Solution {
 // Rounds of: solve the program over a few cells to the accuracy of float64; bound what any cell
 // could gain at its dual vector (branch_and_bound.hpp), which is the certificate; add the cells of
 // the local maxima found on the way. For few columns: about six.
-GlobalSolution solve_over_all_cells(const Matrix& X, const Loss& loss, double beta,
+GlobalSolution solve_over_all_cells(const HiddenLayer& layer, const Loss& loss, double beta,
                                     const SolverOptions& options, const Execution& execution);
 
 struct SearchOptions : SolverOptions {
@@ -31,7 +32,7 @@ struct SearchOptions : SolverOptions {
 // their cells. `converged` means that the best of those maxima proves the gap if it is the highest
 // there is. The lower bound is that of the loss alone, and `dual` the gradient of the loss, not
 // scaled.
-GlobalSolution search_over_all_cells(const Matrix& X, const Loss& loss, double beta,
+GlobalSolution search_over_all_cells(const HiddenLayer& layer, const Loss& loss, double beta,
                                      const SearchOptions& options, const Execution& execution);
 
 }  // namespace cvxnn

@@ -43,6 +43,8 @@ struct Solution {
   double objective = 0.0;
   double lower_bound = 0.0;  // on the program over all given cells
   Vector dual;               // the dual feasible vector that proves it
+  bool proved = true;        // otherwise the bound is that of the loss alone, and
+                             // `dual` the gradient of the loss, not scaled
   double sigma = 0.0;        // see WarmStart
   std::vector<Progress> history;
 };

@@ -25,7 +25,7 @@ class Loss {
 
   virtual double value(const Vector& f) const = 0;
   virtual Vector gradient(const Vector& f) const = 0;
-  // Diagonal of the Hessian.
+  // Diagonal of the Hessian, if the loss is a sum over samples (see `profiled`).
   virtual Vector curvature(const Vector& f) const = 0;
   // The Hessian at f as a map from directions.
   virtual std::function<Vector(const Vector&)> hessian(const Vector& f) const;
@@ -33,8 +33,15 @@ class Loss {
   // far: above L(f + e) everywhere if `bounded_curvature`.
   virtual Vector majorant(const Vector& f) const;
   bool bounded_curvature() const { return max_curvature() < 1e300; }
+  // Without kinks. A loss with kinks has smooth ones beside it: `smoothed` subtracts the sum of
+  // width (p - p_0)^2 w_k / 2 from its conjugate, where p = v_k / w_k, and v_0 is near v's domain.
+  virtual bool smooth() const { return true; }
+  virtual std::unique_ptr<Loss> smoothed(const Vector& v, double width) const;
   // L is a sum over samples and targets.
   virtual bool separable() const { return true; }
+  // L is the least over constants added to f. Its Hessian is then R (I - q q') R, with R^2 the
+  // diagonal matrix of the curvature and q the unit vector along the diagonal of R.
+  virtual bool profiled() const { return false; }
   // L is its own second-order expansion.
   virtual bool quadratic() const { return false; }
   // sup of l'' over the real line.
@@ -79,9 +86,18 @@ class LogisticLoss final : public Loss {
 };
 
 // By name: "squared", "logistic", "multinomial" (y one-hot), "poisson" (exp(f) - y f), "huber"
-// (f - y beyond `delta` counts linearly), "squared_hinge" (max(0, 1 - y f)^2 / 2, y in {-1, 1}).
+// (f - y beyond `delta` counts linearly), "absolute" (|f - y|), "hinge" (max(0, 1 - y f), y in
+// {-1, 1}), "squared_hinge" (half its square).
 // Throws std::invalid_argument otherwise.
 std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const Vector& weights,
                                 double delta = 1.0);
+
+// The least of a loss of one target over constants added to the predictions: that of a network
+// with a free output bias. Dual vectors must then sum to zero.
+std::unique_ptr<Loss> profiled(std::unique_ptr<Loss> loss);
+
+// Columns R a, with `root` the diagonal of R = the root of the curvature, become those whose
+// products with each other are a' L'' b: unchanged unless the loss is profiled.
+void project_hessian(const Loss& loss, const Vector& root, Eigen::Ref<Matrix> scaled);
 
 }  // namespace cvxnn

@@ -1,4 +1,5 @@
-// The design [D_1 X, .., D_P X] as an operator: X and packed patterns, never the columns.
+// The design [A_1 X, .., A_P X] as an operator: X and packed patterns, never the columns. A_i is
+// diagonal, 1 where pattern i is and `slope` elsewhere: 0 for the ReLU.
 #pragma once
 
 #include "cvxnn/cells.hpp"
@@ -9,17 +10,18 @@ namespace cvxnn {
 struct MaskedOperator {
   const Matrix* X = nullptr;
   const Cells* cells = nullptr;
+  double slope = 0.0;
 
   Index n_rows() const { return X->rows(); }
   Index n_features() const { return X->cols(); }
 
-  // 0 / 1 per row.
+  // The diagonal of A_cell.
   Vector mask(Index cell) const;
-  // f += scale * D_cell X u.
+  // f += scale * A_cell X u.
   void apply_add(Index cell, const Vector& u, double scale, Vector& f) const;
-  // X' D_cell v.
+  // X' A_cell v.
   Vector apply_transposed(Index cell, const Vector& v) const;
-  // X' D_cell diag(h) X, lower and upper part.
+  // X' A_cell diag(h) X, lower and upper part.
   Matrix gram(Index cell, const Vector& h) const;
 };
 

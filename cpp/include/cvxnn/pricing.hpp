@@ -9,7 +9,7 @@
 
 namespace cvxnn {
 
-// The convex program over given cells: minimise L(sum_b s_b D_b X u_b) + beta sum_b ||u_b||.
+// The convex program over given cells: minimise L(sum_b s_b A_b X u_b) + beta sum_b ||u_b||.
 struct Program {
   MaskedOperator design;
   Matrix cone_rows;  // unit rows of X; the constraints of a cell are signs of these
@@ -25,7 +25,7 @@ struct Program {
 };
 
 struct Violation {
-  double support = 0.0;  // max of -s_b v . (D_b X u) over the block's unit ball
+  double support = 0.0;  // max of -s_b v . (A_b X u) over the block's unit ball
   Index block = 0;
 };
 

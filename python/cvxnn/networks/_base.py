@@ -25,33 +25,25 @@ class ConvexEstimator(BaseEstimator):
     """Base of the estimators that solve a convex program over cells."""
 
     _gated = False
+    # parameters of all estimators
+    beta: float
+    patterns: Any
+    bias: str
+    tol: float
+    max_time: float | None
+    n_jobs: int | None
+    random_state: Any
 
-    def __init__(
-        self,
-        beta: float = 1e-2,
-        *,
-        patterns: Any = "auto",
-        bias: str = "regularized",
-        tol: float = 1e-4,
-        max_time: float | None = None,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.beta = beta
-        self.patterns = patterns
-        self.bias = bias
-        self.tol = tol
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
+    def _fit(self, X: Array, y: Array, sample_weight: ArrayLike | None, **model: Any) -> None:
+        """Train on checked arrays and set the fitted attributes.
 
-    def _fit(self, X: Array, y: Array, loss: str, sample_weight: ArrayLike | None) -> None:
-        """Train on checked arrays and set the fitted attributes."""
+        `model` has what only some estimators let users choose: loss, activation and the like.
+        """
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         tol = positive_number("tol", self.tol)
         max_time = positive_or_none("max_time", self.max_time)
         problem = TrainingProblem.from_arrays(
-            X, y, loss=loss, beta=self.beta, bias=self.bias, sample_weight=weight
+            X, y, beta=self.beta, bias=self.bias, sample_weight=weight, **model
         )
         n_threads = thread_count(self.n_jobs)
         chosen = choose_cells(

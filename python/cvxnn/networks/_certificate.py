@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.arrangements import Cells
-from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows
 from cvxnn.networks._support import support_bound
 
@@ -36,7 +35,7 @@ class Certificate:
         "relaxation" a few, chosen from all.
     dual : ndarray of shape (n, C)
         The feasible point of the dual problem whose value is `lower_bound`.
-    beta, loss, bias : float, str, str
+    beta, loss, bias, delta, activation, negative_slope : float, str, str, float, str, float
         The training problem.
     gated : bool
         Whether the bound is for gated ReLU networks.
@@ -53,6 +52,9 @@ class Certificate:
     beta: float
     loss: str
     bias: str
+    delta: float = 1.0
+    activation: str = "relu"
+    negative_slope: float = 0.0
     gated: bool = False
     cells: Cells | None = field(default=None, repr=False)
 
@@ -70,15 +72,16 @@ class Certificate:
         """Prove the lower bound again, from the dual vector and the data alone.
 
         Weak duality (Pilanci and Ergen, arXiv 2002.10553, eq. 8): a vector v with
-        ``|v . (X u)_+| <= beta`` for every u of unit norm bounds the objective of every network
-        from below by ``-L*(v)``.
+        ``|v . phi(X u)| <= beta`` for every u of unit norm bounds the objective of every network
+        from below by ``-L*(v)``; with free biases the norm is that of the weights alone, and v must
+        sum to zero.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
             The training inputs.
         y : array-like of shape (n,)
-            The targets as the loss sees them: -1 and 1 for the logistic loss.
+            The targets as the loss sees them: -1 and 1 for classifiers.
         sample_weight : array-like of shape (n,), optional
             The weights used in training.
 
@@ -88,13 +91,20 @@ class Certificate:
             Whether the bound holds, up to a relative 1e-9 for rounding.
         """
         problem = TrainingProblem.from_arrays(
-            X, y, loss=self.loss, beta=self.beta, bias=self.bias, sample_weight=sample_weight
+            X,
+            y,
+            loss=self.loss,
+            delta=self.delta,
+            beta=self.beta,
+            bias=self.bias,
+            activation=self.activation,
+            negative_slope=self.negative_slope,
+            sample_weight=sample_weight,
         )
         if self.dual.shape != (problem.n_all, 1) or not np.isfinite(self.dual).all():
             return False
         v = problem.gather(self.dual)
         cells = None if self.cells is None else cells_of_rows(problem, self.cells)
         support = support_bound(problem, v, self.beta, self.method, cells, gated=self.gated)
-        scale = min(1.0, self.beta / support)
-        proved = loss_named(self.loss).dual_value(scale * v, problem.y, problem.weight)
+        proved, _ = problem.bound_from(v, max(support, self.beta))
         return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))

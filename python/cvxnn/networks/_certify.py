@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from numpy.typing import ArrayLike
 
@@ -23,6 +24,7 @@ def certify(
     *,
     beta: float,
     loss: str = "squared",
+    delta: float = 1.0,
     bias: str = "regularized",
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-4,
@@ -43,13 +45,15 @@ def certify(
     X : array-like of shape (n, d)
         Training inputs.
     y : array-like of shape (n,)
-        Targets as the loss sees them: -1 and 1 for the logistic loss.
+        Targets as the loss sees them: -1 and 1 for logistic and hinge losses.
     beta : float
         Strength of the weight decay in the objective that the network was trained for.
-    loss : {"squared", "logistic"}
+    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
         The loss.
-    bias : {"regularized", "none"}
-        Whether networks have hidden biases, penalised like weights.
+    delta : float
+        Where the Huber loss turns linear.
+    bias : {"regularized", "free", "none"}
+        Which biases networks may have and what they cost, see `ReLURegressor`.
     sample_weight : array-like of shape (n,), optional
         Weights of the samples in the loss.
     tol : float
@@ -75,7 +79,7 @@ def certify(
     0.500 0.245
     """
     problem, objective = problem_of(
-        network, X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
+        network, X, y, beta=beta, loss=loss, delta=delta, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)
@@ -92,16 +96,21 @@ def problem_of(
     *,
     beta: float,
     loss: str,
+    delta: float,
     bias: str,
     sample_weight: ArrayLike | None,
 ) -> tuple[TrainingProblem, float]:
     """Return the problem that a network was trained for, and its objective there."""
     if not isinstance(network, Network):
         raise ValueError(f"network must be a cvxnn.Network, got {type(network).__name__}")
+    options: dict[str, Any] = {
+        "loss": loss,
+        "delta": delta,
+        "beta": beta,
+        "bias": bias,
+        "sample_weight": sample_weight,
+    }
     problem = TrainingProblem.from_arrays(
-        X, y, loss=loss, beta=beta, bias=bias, sample_weight=sample_weight
+        X, y, activation=network.activation, negative_slope=network.negative_slope, **options
     )
-    objective = network.objective(
-        X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
-    )
-    return problem, objective
+    return problem, network.objective(X, y, **options)

@@ -1,4 +1,4 @@
-"""Binary classifier with the logistic loss."""
+"""Binary classifier."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from cvxnn._checks import one_of
 from cvxnn.networks._base import ConvexEstimator
 
 __all__ = ["ReLUClassifier"]
@@ -19,15 +22,21 @@ __all__ = ["ReLUClassifier"]
 class ReLUClassifier(ClassifierMixin, ConvexEstimator):
     """Two-layer ReLU network for binary classification, trained to global optimality.
 
-    Minimises ``sum_k log(1 + exp(-y_k f(x_k))) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` with y_k =
-    -1 for the first and 1 for the second class, over networks f of any width (Pilanci and Ergen,
-    arXiv 2002.10553).
+    Minimises ``sum_k loss(y_k f(x_k)) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` with y_k = -1 for
+    the first and 1 for the second class, over networks f of any width (Pilanci and Ergen, arXiv
+    2002.10553).
 
     Parameters
     ----------
     beta : float, default=1e-2
         Strength of the weight decay. The loss is a sum, so the same `beta` weighs less on more
         samples.
+    activation : {"relu", "leaky_relu", "abs"}, default="relu"
+        The activation function.
+    negative_slope : float, default=0.0
+        Slope of "leaky_relu" below zero, at least 0 and less than 1.
+    loss : {"logistic", "hinge", "squared_hinge"}, default="logistic"
+        ``log(1 + exp(-m))``, ``max(0, 1 - m)`` or ``max(0, 1 - m)^2 / 2`` of the margin m = y f.
     patterns : {"auto", "exact"}, int or Cells, default="auto"
         Activation patterns that neurons may have on the training data. "exact": every cell of the
         arrangement, for up to six features (the bias is one) or a million cells; the certificate
@@ -36,8 +45,10 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         for six up to 60, or up to 100,000 cells. Otherwise "auto" trains a wide random network by
         L-BFGS, solves the convex program over its cells, and adds cells found by local search
         until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
-    bias : {"regularized", "none"}, default="regularized"
-        Whether neurons have a bias, penalised like a weight.
+    bias : {"regularized", "free", "none"}, default="regularized"
+        Which biases the network has and what they cost, see `ReLURegressor`.
+    class_weight : dict or "balanced", optional
+        Weights of the classes in the loss, as in scikit-learn.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -63,6 +74,33 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
     >>> model.certificate_.scope, model.score(X, y)
     ('global', 1.0)
     """
+
+    def __init__(
+        self,
+        beta: float = 1e-2,
+        *,
+        activation: str = "relu",
+        negative_slope: float = 0.0,
+        loss: str = "logistic",
+        patterns: Any = "auto",
+        bias: str = "regularized",
+        class_weight: Any = None,
+        tol: float = 1e-4,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.beta = beta
+        self.activation = activation
+        self.negative_slope = negative_slope
+        self.loss = loss
+        self.patterns = patterns
+        self.bias = bias
+        self.class_weight = class_weight
+        self.tol = tol
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
@@ -95,14 +133,18 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
                 "Only binary classification is supported. The type of the target is "
                 f"{type_of_target(labels)}, y has {len(self.classes_)} classes."
             )
-        weighted = labels
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
-            weighted = labels[weight != 0.0]
-        if len(np.unique(weighted)) == 1:
+        weight = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
+        if len(np.unique(labels[weight != 0.0])) == 1:
             raise ValueError("y must hold two classes, but only one class has weight above zero")
+        if self.class_weight is not None:
+            weight = weight * compute_sample_weight(self.class_weight, labels)
         signs = np.where(labels == self.classes_[-1], 1.0, -1.0)
-        self._fit(inputs, signs, "logistic", sample_weight)
+        model = {
+            "activation": self.activation,
+            "negative_slope": self.negative_slope,
+            "loss": one_of("loss", self.loss, ("logistic", "hinge", "squared_hinge")),
+        }
+        self._fit(inputs, signs, weight, **model)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -135,8 +177,14 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         labels: NDArray[Any] = self.classes_[(outputs > 0.0).astype(np.intp)]
         return labels
 
+    def _has_probabilities(self) -> bool:
+        if self.loss != "logistic":
+            raise AttributeError(f"predict_proba needs loss='logistic', got {self.loss!r}")
+        return True
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Predict the probabilities of the two classes.
+        """Predict the probabilities of the two classes; for the logistic loss only.
 
         Parameters
         ----------

@@ -16,6 +16,8 @@ __all__ = ["layers_of_sklearn", "layers_of_torch", "torch_module"]
 Array = NDArray[np.float64]
 Layers = tuple[Array, Array, Array, Array]
 
+_TORCH = {"relu": "ReLU", "leaky_relu": "LeakyReLU"}
+
 
 def layers_of_sklearn(mlp: Any) -> Layers:
     """Return hidden weights and biases, output weights and biases of a fitted MLP."""
@@ -30,24 +32,31 @@ def layers_of_sklearn(mlp: Any) -> Layers:
     return _float64(hidden.T), _float64(hidden_bias), _float64(output), _float64(output_bias)
 
 
-def layers_of_torch(module: Any) -> Layers:
-    """Return the same of a ``Sequential(Linear, ReLU, Linear)``."""
+def layers_of_torch(module: Any) -> tuple[Array, Array, Array, Array, str, float]:
+    """Return the same of ``Sequential(Linear, ReLU or LeakyReLU, Linear)``, and activation."""
     nn = optional_import("torch", "torch").nn
     parts = list(module) if isinstance(module, nn.Sequential) else []
     kinds = [type(part).__name__ for part in parts]
-    if kinds != ["Linear", "ReLU", "Linear"]:
+    if kinds not in (["Linear", kind, "Linear"] for kind in _TORCH.values()):
         got = f"Sequential({', '.join(kinds)})" if parts else type(module).__name__
-        raise ValueError(f"module must be Sequential(Linear, ReLU, Linear), got {got}")
-    first, _, second = parts
-    return (*_of_linear(first), _of_linear(second)[0].T, _of_linear(second)[1])
+        raise ValueError(f"module must be Sequential(Linear, ReLU or LeakyReLU, Linear), got {got}")
+    first, middle, second = parts
+    leaky = kinds[1] == "LeakyReLU"
+    activation, slope = ("leaky_relu", middle.negative_slope) if leaky else ("relu", 0.0)
+    return (*_of_linear(first), _of_linear(second)[0].T, _of_linear(second)[1], activation, slope)
 
 
-def torch_module(layers: Layers) -> Any:
-    """Return a ``Sequential(Linear, ReLU, Linear)`` in double precision."""
+def torch_module(layers: Layers, activation: str, negative_slope: float) -> Any:
+    """Return a ``Sequential(Linear, ReLU or LeakyReLU, Linear)`` in double precision."""
+    if activation not in _TORCH:
+        raise ValueError(f"PyTorch has no module for activation {activation!r}")
     torch = optional_import("torch", "torch")
     hidden, hidden_bias, output, output_bias = layers
+    slope = (negative_slope,) if activation == "leaky_relu" else ()
     return torch.nn.Sequential(
-        _linear(torch, hidden, hidden_bias), torch.nn.ReLU(), _linear(torch, output.T, output_bias)
+        _linear(torch, hidden, hidden_bias),
+        getattr(torch.nn, _TORCH[activation])(*slope),
+        _linear(torch, output.T, output_bias),
     )
 
 

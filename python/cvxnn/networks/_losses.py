@@ -9,19 +9,70 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import entr, expit, xlog1py
 
-__all__ = ["LOSSES", "LossFunctions", "best_scale", "loss_named"]
+from cvxnn._checks import one_of, positive_number
+
+__all__ = ["LOSSES", "LossFunctions", "best_offset", "best_scale", "loss_named"]
 
 Array = NDArray[np.float64]
+
+_MOST_DOUBLINGS = 60  # of an interval that holds the best offset
 
 
 @dataclass(frozen=True)
 class LossFunctions:
     """A loss L(f) = sum_k w_k l(f_k, y_k), its gradient and dual objective -L*(v), of (., y, w)."""
 
+    name: str
     value: Callable[[Array, Array, Array], float]
-    gradient: Callable[[Array, Array, Array], Array]
+    gradient: Callable[[Array, Array, Array], Array]  # a subgradient at kinks
     dual_value: Callable[[Array, Array, Array], float]
-    quadratic: bool  # scaling y by t scales the loss by t^2
+    degree: int = 0  # scaling f and y (and delta) by t scales the loss by t^degree
+    signs: bool = False  # y must hold -1 and 1
+    delta: float = 1.0  # of the Huber loss
+
+
+def loss_named(name: str, delta: float = 1.0) -> LossFunctions:
+    """Look a loss up; ValueError names the choices."""
+    one_of("loss", name, LOSSES)
+    return _huber(positive_number("delta", delta)) if name == "huber" else LOSSES[name]
+
+
+def best_scale(loss: LossFunctions, v: Array, y: Array, weight: Array, limit: float) -> float:
+    """Return the s in [0, limit] with the largest dual value of s v, by golden section."""
+    ratio = 0.5 * (np.sqrt(5.0) - 1.0)
+    low, high = 0.0, limit
+    for _ in range(60):
+        left, right = high - ratio * (high - low), low + ratio * (high - low)
+        if loss.dual_value(left * v, y, weight) < loss.dual_value(right * v, y, weight):
+            low = left
+        else:
+            high = right
+    return max(low, high, key=lambda s: loss.dual_value(s * v, y, weight))
+
+
+def best_offset(loss: LossFunctions, f: Array, y: Array, weight: Array) -> float:
+    """Return the constant b with the smallest loss of f + b, to the last bit.
+
+    Where the loss falls without end (one class only), a large one.
+    """
+    if loss.name == "squared":
+        return float(np.average(y - f, weights=weight))
+
+    def rises(b: float) -> bool:
+        return bool(np.sum(loss.gradient(f + b, y, weight)) > 0.0)
+
+    reach = 1.0 + float(np.max(np.abs(f))) + float(np.max(np.abs(y)))
+    for _ in range(_MOST_DOUBLINGS):
+        if rises(reach) and not rises(-reach):
+            break
+        reach *= 2.0
+    low, high = -reach, reach
+    while low < (middle := 0.5 * (low + high)) < high:
+        if rises(middle):
+            high = middle
+        else:
+            low = middle
+    return min(low, high, key=lambda b: loss.value(f + b, y, weight))
 
 
 def _squared(f: Array, y: Array, weight: Array) -> float:
@@ -51,27 +102,71 @@ def _logistic_dual(v: Array, y: Array, weight: Array) -> float:
     return float(np.sum(weight * (entr(p) - xlog1py(1.0 - p, -p))))
 
 
+def _absolute(f: Array, y: Array, weight: Array) -> float:
+    return float(np.sum(weight * np.abs(f - y)))
+
+
+def _absolute_gradient(f: Array, y: Array, weight: Array) -> Array:
+    return weight * np.sign(f - y)
+
+
+def _absolute_dual(v: Array, y: Array, weight: Array) -> float:
+    return float(-v @ y) if np.all(np.abs(v) <= weight * _SLIP) else -np.inf
+
+
+def _hinge(f: Array, y: Array, weight: Array) -> float:
+    return float(np.sum(weight * np.maximum(0.0, 1.0 - y * f)))
+
+
+def _hinge_gradient(f: Array, y: Array, weight: Array) -> Array:
+    return -weight * y * (0.5 + 0.5 * np.sign(1.0 - y * f))
+
+
+def _hinge_dual(v: Array, y: Array, weight: Array) -> float:
+    q = -v * y
+    return float(np.sum(q)) if np.all((q >= 0.0) & (q <= weight * _SLIP)) else -np.inf
+
+
+def _squared_hinge(f: Array, y: Array, weight: Array) -> float:
+    return float(0.5 * np.sum(weight * np.maximum(0.0, 1.0 - y * f) ** 2))
+
+
+def _squared_hinge_gradient(f: Array, y: Array, weight: Array) -> Array:
+    return -weight * y * np.maximum(0.0, 1.0 - y * f)
+
+
+def _squared_hinge_dual(v: Array, y: Array, weight: Array) -> float:
+    q = -v * y
+    return float(np.sum(q - 0.5 * q**2 / weight)) if np.all(q >= 0.0) else -np.inf
+
+
+def _huber(delta: float) -> LossFunctions:
+    def value(f: Array, y: Array, weight: Array) -> float:
+        far = np.abs(f - y)
+        near = np.minimum(far, delta)
+        return float(np.sum(weight * near * (far - 0.5 * near)))
+
+    def gradient(f: Array, y: Array, weight: Array) -> Array:
+        return weight * np.clip(f - y, -delta, delta)
+
+    def dual_value(v: Array, y: Array, weight: Array) -> float:
+        inside = np.all(np.abs(v) <= delta * weight * _SLIP)
+        return _squared_dual(v, y, weight) if inside else -np.inf
+
+    return LossFunctions("huber", value, gradient, dual_value, degree=2, delta=delta)
+
+
+_SLIP = 1.0 + 1e-14  # rounding of a gradient divided by its weight
+
 LOSSES = {
-    "squared": LossFunctions(_squared, _squared_gradient, _squared_dual, quadratic=True),
-    "logistic": LossFunctions(_logistic, _logistic_gradient, _logistic_dual, quadratic=False),
+    "squared": LossFunctions("squared", _squared, _squared_gradient, _squared_dual, degree=2),
+    "absolute": LossFunctions("absolute", _absolute, _absolute_gradient, _absolute_dual, degree=1),
+    "huber": _huber(1.0),
+    "logistic": LossFunctions(
+        "logistic", _logistic, _logistic_gradient, _logistic_dual, signs=True
+    ),
+    "hinge": LossFunctions("hinge", _hinge, _hinge_gradient, _hinge_dual, signs=True),
+    "squared_hinge": LossFunctions(
+        "squared_hinge", _squared_hinge, _squared_hinge_gradient, _squared_hinge_dual, signs=True
+    ),
 }
-
-
-def loss_named(name: str) -> LossFunctions:
-    """Look a loss up; ValueError names the choices."""
-    if name not in LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(map(repr, LOSSES))}, got {name!r}")
-    return LOSSES[name]
-
-
-def best_scale(loss: LossFunctions, v: Array, y: Array, weight: Array, limit: float) -> float:
-    """Return the s in [0, limit] with the largest dual value of s v, by golden section."""
-    ratio = 0.5 * (np.sqrt(5.0) - 1.0)
-    low, high = 0.0, limit
-    for _ in range(60):
-        left, right = high - ratio * (high - low), low + ratio * (high - low)
-        if loss.dual_value(left * v, y, weight) < loss.dual_value(right * v, y, weight):
-            low = left
-        else:
-            high = right
-    return max(low, high, key=lambda s: loss.dual_value(s * v, y, weight))

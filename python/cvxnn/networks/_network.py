@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn._checks import one_of
+from cvxnn.networks._activations import activated, slope_of
 from cvxnn.networks._exchange import layers_of_sklearn, layers_of_torch, torch_module
 from cvxnn.networks._losses import loss_named
+from cvxnn.networks._problem import BIASES
 from cvxnn.networks._prune import pruned_layers
 
 __all__ = ["GatedNetwork", "Network"]
-
-BIASES = ("regularized", "none")
 
 Array = NDArray[np.float64]
 
@@ -33,8 +34,10 @@ class Network:
         Second-layer weights a.
     output_bias : ndarray of shape (C,)
         Output biases c.
-    activation : {"relu"}
-        The activation function.
+    activation : {"relu", "leaky_relu", "abs"}
+        The activation function; the formula above is for "relu".
+    negative_slope : float
+        Slope of "leaky_relu" below zero.
 
     Examples
     --------
@@ -49,11 +52,11 @@ class Network:
     output_weights: Array
     output_bias: Array
     activation: str = "relu"
+    negative_slope: float = 0.0
 
     def __post_init__(self) -> None:
         _check_layers(self)
-        if self.activation != "relu":
-            raise ValueError(f"activation must be 'relu', got {self.activation!r}")
+        slope_of(self.activation, self.negative_slope)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt(self)
@@ -63,29 +66,15 @@ class Network:
         """The number m of hidden neurons."""
         return len(self.hidden_bias)
 
-    def neurons(self, bias: str) -> tuple[Array, Array]:
-        """Return neurons of one output as vectors ``|a_j| (w_j, b_j)`` and the signs of the a_j.
-
-        Parameters
-        ----------
-        bias : {"regularized", "none"}
-            Whether the vectors end with the hidden biases.
-
-        Returns
-        -------
-        vectors : ndarray of shape (m, d + 1) or (m, d)
-        signs : ndarray of shape (m,)
-        """
-        hidden = self.hidden_weights
-        if bias == "regularized":
-            hidden = np.column_stack([hidden, self.hidden_bias])
-        output = self.output_weights[:, 0]
-        return hidden * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0)
+    @property
+    def slope(self) -> float:
+        """Slope of the activation below zero."""
+        return slope_of(self.activation, self.negative_slope)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
         X = _as_inputs(X, self.hidden_weights)
-        hidden = np.maximum(X @ self.hidden_weights.T + self.hidden_bias, 0.0)
+        hidden = activated(X @ self.hidden_weights.T + self.hidden_bias, self.slope)
         return _squeezed(hidden @ self.output_weights + self.output_bias)
 
     def objective(
@@ -95,6 +84,7 @@ class Network:
         *,
         beta: float,
         loss: str = "squared",
+        delta: float = 1.0,
         bias: str = "regularized",
         sample_weight: ArrayLike | None = None,
     ) -> float:
@@ -102,20 +92,25 @@ class Network:
 
         The sum over samples of the loss plus ``beta / 2`` times the sum over neurons of
         ``||w_j||^2 + a_j^2``, where w_j includes the hidden bias if it is regularised (Pilanci and
-        Ergen, arXiv 2002.10553, eq. 2).
+        Ergen, arXiv 2002.10553, eq. 2). The losses: squared ``(f - y)^2 / 2``, absolute
+        ``|f - y|``, Huber (squared up to `delta`, linear beyond), logistic ``log(1 + exp(-y f))``,
+        hinge ``max(0, 1 - y f)``, squared hinge, half its square.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
             Inputs.
         y : array-like of shape (n,)
-            Targets; -1 or 1 for the logistic loss.
+            Targets; -1 or 1 for logistic and hinge losses.
         beta : float
             Strength of the weight decay.
-        loss : {"squared", "logistic"}
+        loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
             The loss.
-        bias : {"regularized", "none"}
-            Whether the network may have hidden biases; its biases must be zero for "none".
+        delta : float
+            Where the Huber loss turns linear.
+        bias : {"regularized", "free", "none"}
+            Which biases the network may have and what they cost: hidden ones, penalised like
+            weights; hidden ones and one of the output, not penalised; none.
         sample_weight : array-like of shape (n,), optional
             Weights of the samples in the loss.
 
@@ -123,15 +118,16 @@ class Network:
         -------
         float
         """
-        if bias not in BIASES:
-            raise ValueError(f"bias must be one of {', '.join(map(repr, BIASES))}, got {bias!r}")
+        one_of("bias", bias, BIASES)
         if bias == "none" and np.any(self.hidden_bias):
             raise ValueError("bias='none', but the network has hidden biases")
-        if np.any(self.output_bias):
-            raise ValueError("the network has an output bias, which no objective here has")
-        decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
+        if bias != "free" and np.any(self.output_bias):
+            raise ValueError(f"bias={bias!r}, but the network has an output bias")
+        decay = np.sum(self.hidden_weights**2)
         decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
-        return _loss_of(self, X, y, loss, sample_weight) + _decay_of(beta, decay)
+        if bias == "regularized":
+            decay += np.sum(self.hidden_bias**2)
+        return _loss_of(self, X, y, loss, delta, sample_weight) + _decay_of(beta, decay)
 
     def prune(self, X: ArrayLike) -> Network:
         """Return a network with fewer neurons and the same outputs on some samples.
@@ -163,14 +159,20 @@ class Network:
         X = _as_inputs(X, self.hidden_weights)
         design = np.column_stack([X, np.ones(len(X))])
         hidden = np.column_stack([self.hidden_weights, self.hidden_bias])
-        hidden, outputs = pruned_layers(design, hidden, self.output_weights)
-        return Network(hidden[:, :-1], hidden[:, -1], outputs, self.output_bias, self.activation)
+        hidden, outputs = pruned_layers(design, hidden, self.output_weights, self.slope)
+        return replace(
+            self,
+            hidden_weights=hidden[:, :-1],
+            hidden_bias=hidden[:, -1],
+            output_weights=outputs,
+        )
 
     @classmethod
     def from_sklearn(cls, mlp: Any) -> Network:
         """Take the weights of a fitted `MLPRegressor` or `MLPClassifier`.
 
-        scikit-learn's `alpha` is not `beta`: it penalises no bias, and its loss is a mean.
+        scikit-learn penalises no bias and takes the mean of loss and penalty over the samples, so
+        its `alpha` is `beta` with ``bias="free"``.
 
         Parameters
         ----------
@@ -202,7 +204,7 @@ class Network:
         Parameters
         ----------
         module : torch.nn.Sequential
-            Of Linear, ReLU and Linear, on any device and in any precision.
+            Of Linear, ReLU or LeakyReLU, and Linear, on any device and in any precision.
 
         Returns
         -------
@@ -216,10 +218,15 @@ class Network:
         Returns
         -------
         torch.nn.Sequential
-            Of Linear, ReLU and Linear; outputs have shape (n, C).
+            Of Linear, ReLU or LeakyReLU, and Linear; outputs have shape (n, C).
+
+        Raises
+        ------
+        ValueError
+            If PyTorch has no module for the activation ("abs").
         """
         layers = self.hidden_weights, self.hidden_bias, self.output_weights, self.output_bias
-        return torch_module(layers)
+        return torch_module(layers, self.activation, self.negative_slope)
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,6 +281,7 @@ class GatedNetwork:
         *,
         beta: float,
         loss: str = "squared",
+        delta: float = 1.0,
         sample_weight: ArrayLike | None = None,
     ) -> float:
         """Evaluate loss plus weight decay of this network by its forward pass.
@@ -286,8 +294,10 @@ class GatedNetwork:
             Targets.
         beta : float
             Strength of the weight decay.
-        loss : {"squared", "logistic"}
+        loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
             The loss.
+        delta : float
+            Where the Huber loss turns linear.
         sample_weight : array-like of shape (n,), optional
             Weights of the samples in the loss.
 
@@ -297,7 +307,7 @@ class GatedNetwork:
         """
         decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
         decay += np.sum(self.output_weights**2)
-        return _loss_of(self, X, y, loss, sample_weight) + _decay_of(beta, decay)
+        return _loss_of(self, X, y, loss, delta, sample_weight) + _decay_of(beta, decay)
 
 
 def _check_layers(network: Network | GatedNetwork) -> None:
@@ -353,6 +363,7 @@ def _loss_of(
     X: ArrayLike,
     y: ArrayLike,
     loss: str,
+    delta: float,
     sample_weight: ArrayLike | None,
 ) -> float:
     outputs = network.predict(X)
@@ -362,7 +373,7 @@ def _loss_of(
     _check_like_outputs("y", y, outputs)
     weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, np.float64)
     _check_like_outputs("sample_weight", weight, outputs)
-    return loss_named(loss).value(outputs, y, weight)
+    return loss_named(loss, delta).value(outputs, y, weight)
 
 
 def _check_like_outputs(name: str, values: Array, outputs: Array) -> None:

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn._checks import positive_integer, positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
-from cvxnn.networks._losses import loss_named
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
@@ -24,25 +23,36 @@ def beta_max(
     y: ArrayLike,
     *,
     loss: str = "squared",
+    delta: float = 1.0,
     bias: str = "regularized",
+    activation: str = "relu",
+    negative_slope: float = 0.0,
     sample_weight: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> float:
     """Return the smallest beta at which the best network is zero.
 
     It is the largest gain of a first neuron, max |grad L(0) . (X u)_+| over unit u (Pilanci and
-    Ergen, arXiv 2002.10553, eq. 8, at the dual vector of the zero network).
+    Ergen, arXiv 2002.10553, eq. 8, at the dual vector of the zero network). Losses with kinks have
+    several gradients there; for the one taken it is an upper bound. With ``bias="free"`` the best
+    constant takes the place of zero.
 
     Parameters
     ----------
     X : array-like of shape (n, d)
         Training inputs.
     y : array-like of shape (n,)
-        Targets as the loss sees them: -1 and 1 for the logistic loss.
-    loss : {"squared", "logistic"}
+        Targets as the loss sees them: -1 and 1 for logistic and hinge losses.
+    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
         The loss.
-    bias : {"regularized", "none"}
-        Whether networks have hidden biases, penalised like weights.
+    delta : float
+        Where the Huber loss turns linear.
+    bias : {"regularized", "free", "none"}
+        Which biases networks may have and what they cost, see `ReLURegressor`.
+    activation : {"relu", "leaky_relu", "abs"}
+        The activation function.
+    negative_slope : float
+        Slope of "leaky_relu" below zero.
     sample_weight : array-like of shape (n,), optional
         Weights of the samples in the loss.
     n_jobs : int, optional
@@ -63,7 +73,15 @@ def beta_max(
     1.000000
     """
     problem = TrainingProblem.from_arrays(
-        X, y, loss=loss, beta=1.0, bias=bias, sample_weight=sample_weight
+        X,
+        y,
+        loss=loss,
+        delta=delta,
+        beta=1.0,
+        bias=bias,
+        activation=activation,
+        negative_slope=negative_slope,
+        sample_weight=sample_weight,
     )
     return _beta_max(problem, choose_cells(problem, "auto", 0, thread_count(n_jobs)))
 
@@ -76,7 +94,10 @@ def relu_path(
     n_betas: int = 50,
     eps: float = 1e-3,
     loss: str = "squared",
+    delta: float = 1.0,
     bias: str = "regularized",
+    activation: str = "relu",
+    negative_slope: float = 0.0,
     sample_weight: ArrayLike | None = None,
     patterns: object = "auto",
     tol: float = 1e-4,
@@ -93,7 +114,7 @@ def relu_path(
     X : array-like of shape (n, d)
         Training inputs.
     y : array-like of shape (n,)
-        Targets as the loss sees them: -1 and 1 for the logistic loss.
+        Targets as the loss sees them: -1 and 1 for logistic and hinge losses.
     betas : array-like, optional
         Strengths of the weight decay, taken in decreasing order. Default: `n_betas` from `beta_max`
         down to `eps` times that, equally spaced on a logarithmic scale.
@@ -101,10 +122,16 @@ def relu_path(
         How many, without `betas`.
     eps : float
         The smallest over the largest, without `betas`.
-    loss : {"squared", "logistic"}
+    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
         The loss.
-    bias : {"regularized", "none"}
-        Whether networks have hidden biases, penalised like weights.
+    delta : float
+        Where the Huber loss turns linear.
+    bias : {"regularized", "free", "none"}
+        Which biases networks may have and what they cost, see `ReLURegressor`.
+    activation : {"relu", "leaky_relu", "abs"}
+        The activation function.
+    negative_slope : float
+        Slope of "leaky_relu" below zero.
     sample_weight : array-like of shape (n,), optional
         Weights of the samples in the loss.
     patterns : {"auto", "exact"}, int or Cells
@@ -138,7 +165,15 @@ def relu_path(
     0.500 0.715
     """
     problem = TrainingProblem.from_arrays(
-        X, y, loss=loss, beta=1.0, bias=bias, sample_weight=sample_weight
+        X,
+        y,
+        loss=loss,
+        delta=delta,
+        beta=1.0,
+        bias=bias,
+        activation=activation,
+        negative_slope=negative_slope,
+        sample_weight=sample_weight,
     )
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)
@@ -154,7 +189,7 @@ def relu_path(
         trained = train(
             problem.with_beta(positive_number("betas", beta)),
             chosen,
-            start=networks[-1].neurons(bias) if networks else None,
+            start=networks[-1] if networks else None,
             tol=tol,
             max_time=max_time,
             n_threads=n_threads,
@@ -166,8 +201,7 @@ def relu_path(
 
 
 def _beta_max(problem: TrainingProblem, chosen: ChosenCells) -> float:
-    n = len(problem.y)
-    v = loss_named(problem.loss).gradient(np.zeros(n), problem.y, problem.weight)
+    v = problem.null_gradient()
     return support_bound(problem, v, 0.0, chosen.method, chosen.cells) if np.any(v) else 0.0
 
 

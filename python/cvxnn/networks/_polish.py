@@ -23,6 +23,7 @@ def polish(
     *,
     beta: float,
     loss: str = "squared",
+    delta: float = 1.0,
     bias: str = "regularized",
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-4,
@@ -38,17 +39,19 @@ def polish(
     Parameters
     ----------
     network : Network
-        The network, with one output and no output bias.
+        The network, with one output.
     X : array-like of shape (n, d)
         Training inputs.
     y : array-like of shape (n,)
-        Targets as the loss sees them: -1 and 1 for the logistic loss.
+        Targets as the loss sees them: -1 and 1 for logistic and hinge losses.
     beta : float
         Strength of the weight decay.
-    loss : {"squared", "logistic"}
+    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
         The loss.
-    bias : {"regularized", "none"}
-        Whether networks have hidden biases, penalised like weights.
+    delta : float
+        Where the Huber loss turns linear.
+    bias : {"regularized", "free", "none"}
+        Which biases networks may have and what they cost, see `ReLURegressor`.
     sample_weight : array-like of shape (n,), optional
         Weights of the samples in the loss.
     tol : float
@@ -76,7 +79,7 @@ def polish(
     0.738 0.245
     """
     problem, objective = problem_of(
-        network, X, y, beta=beta, loss=loss, bias=bias, sample_weight=sample_weight
+        network, X, y, beta=beta, loss=loss, delta=delta, bias=bias, sample_weight=sample_weight
     )
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)
@@ -84,7 +87,7 @@ def polish(
     trained = train(
         problem,
         choose_cells(problem, "auto", 0, n_threads),
-        start=network.neurons(bias),
+        start=network,
         tol=tol,
         max_time=max_time,
         n_threads=n_threads,

@@ -1,33 +1,27 @@
-"""The training problem as arrays, and its convex program solved by the core."""
+"""The training problem as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn._checks import positive_number
-from cvxnn._native import core
+from cvxnn._checks import one_of, positive_number
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
-from cvxnn.networks._losses import best_scale, loss_named
-from cvxnn.networks._network import BIASES
-from cvxnn.networks._relaxation import relaxed_support
+from cvxnn.networks._activations import slope_of
+from cvxnn.networks._losses import LossFunctions, best_offset, best_scale, loss_named
 
-__all__ = [
-    "ConvexSolution",
-    "TrainingProblem",
-    "cells_of_rows",
-    "cells_of_samples",
-    "solve_program",
-]
+__all__ = ["BIASES", "TrainingProblem", "cells_of_rows", "cells_of_samples"]
 
 Array = NDArray[np.float64]
 
-_MAX_ROUNDS = 1000
+BIASES = ("regularized", "free", "none")
+
+_LOWEST, _HIGHEST = 64.0, 4096.0  # column for free biases, over the radius of the data
+_LOST = 0.1  # share of the tolerance that its inflation may take
+_BALANCED = 1e-9  # the sum of a dual vector that is zero but for rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,16 +31,34 @@ class TrainingProblem:
     The arrays hold each distinct sample (x, y) once, in lexicographic order, with the sum of its
     weights; samples of weight zero are left out. So a sample given twice is exactly a sample of
     weight two, and the order of the samples does not matter.
+
+    Biases that are not penalised are those of a column of height h instead of ones: a neuron (w, b)
+    then has the norm of (w, b / h). The kinks of a neuron worth having meet the data: |b| <= r
+    ||w||, with r the radius of the centred data, so this norm is at most `inflation` = sqrt(1 +
+    (r/h)^2) times ||w||, and bounds are lowered by as much. A neuron whose kinks are elsewhere is
+    linear, hence as well one of these and a constant. Constants are free, which asks dual vectors
+    to sum to zero.
     """
 
-    design: Array  # (n, d) or (n, d + 1) with a ones column, column-major
-    y: Array  # (n,), -1 and 1 for the logistic loss
+    inputs: Array  # (n, d)
+    design: Array  # (n, d) or (n, d + 1), column-major: inputs - centre, and a column for biases
+    y: Array  # (n,), -1 and 1 for classifiers
     weight: Array  # (n,), positive
     row_of_sample: NDArray[np.intp]  # (n_all,): its row here, -1 for weight zero
     share: Array  # (n_all,): part of the row's weight that the sample brings
-    loss: str
+    loss: LossFunctions
     beta: float
     bias: str
+    activation: str = "relu"
+    negative_slope: float = 0.0
+    centre: Array | float = 0.0
+    height: float = 1.0
+    inflation: float = 1.0
+
+    @property
+    def slope(self) -> float:
+        """Slope of the activation below zero."""
+        return slope_of(self.activation, self.negative_slope)
 
     @property
     def n_all(self) -> int:
@@ -68,12 +80,15 @@ class TrainingProblem:
         loss: str,
         beta: float,
         bias: str,
+        delta: float = 1.0,
+        activation: str = "relu",
+        negative_slope: float = 0.0,
         sample_weight: ArrayLike | None = None,
     ) -> TrainingProblem:
         """Check the arguments, each error naming the one at fault."""
-        loss_named(loss)
-        if bias not in BIASES:
-            raise ValueError(f"bias must be one of {', '.join(map(repr, BIASES))}, got {bias!r}")
+        functions = loss_named(loss, delta)
+        one_of("bias", bias, BIASES)
+        slope_of(activation, negative_slope)
         beta = positive_number("beta", beta)
         X = as_normals(X)
         y = np.asarray(y, dtype=np.float64)
@@ -87,25 +102,54 @@ class TrainingProblem:
                 raise ValueError(f"{name} holds NaN or infinity")
         if np.any(weight < 0.0) or not np.any(weight > 0.0):
             raise ValueError("sample_weight must be non-negative and not all zero")
-        if loss == "logistic" and not np.isin(y[weight > 0.0], (-1.0, 1.0)).all():
-            raise ValueError("y must hold -1 and 1 for the logistic loss")
+        if functions.signs and not np.isin(y[weight > 0.0], (-1.0, 1.0)).all():
+            raise ValueError(f"y must hold -1 and 1 for the {loss} loss")
         with np.errstate(over="ignore"):
-            overflows = loss_named(loss).quadratic and not np.isfinite(np.sum(weight * y**2))
+            overflows = functions.degree == 2 and not np.isfinite(np.sum(weight * y**2))
         if overflows:
             raise ValueError("y is too large: its sum of squares overflows double precision")
         samples, row_of_sample = _merge_samples(X, y, weight)
         used = row_of_sample >= 0
         total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
         share = np.where(used, weight / total[row_of_sample], 0.0)
-        design = X[samples] + 0.0  # turns -0.0 into 0.0
-        if bias == "regularized":
-            design = np.column_stack([design, np.ones(len(design))])
-        design = np.asfortranarray(design)
-        return cls(design, y[samples], total, row_of_sample, share, loss, beta, bias)
+        inputs = X[samples] + 0.0  # turns -0.0 into 0.0
+        design, centre, height, inflation = _design(inputs, bias, _HIGHEST)
+        if bias != "free":
+            inputs = design[:, : inputs.shape[1]]
+        return cls(
+            inputs,
+            design,
+            y[samples],
+            total,
+            row_of_sample,
+            share,
+            functions,
+            beta,
+            bias,
+            activation,
+            float(negative_slope),
+            centre,
+            height,
+            inflation,
+        )
 
     def with_beta(self, beta: float) -> TrainingProblem:
         """Return the same problem at another strength of the weight decay."""
         return replace(self, beta=beta)
+
+    def with_height(self, tol: float | None) -> TrainingProblem:
+        """Choose the height of the column for free biases: no higher than `tol` asks for.
+
+        Rounding grows with the height. Without `tol`, where the bound is found in another way, the
+        lowest serves, because the objective depends on the height to second order only.
+        """
+        if self.bias != "free":
+            return self
+        height = _LOWEST if tol is None else np.sqrt(0.5 / (_LOST * tol))
+        design, centre, height, inflation = _design(
+            self.inputs, self.bias, float(np.clip(height, _LOWEST, _HIGHEST))
+        )
+        return replace(self, design=design, centre=centre, height=height, inflation=inflation)
 
     def spread(self, v: Array) -> Array:
         """Turn a dual vector over rows into one over samples, shape (n_all, 1)."""
@@ -119,167 +163,26 @@ class TrainingProblem:
 
     def scaled_design(self) -> tuple[Array, int]:
         """Return the design times 2^-e, and e: entries near 1, cells unchanged, nothing rounded."""
-        exponent = _exponent(self.design)
+        exponent = exponent_of(self.design)
         return np.ldexp(self.design, -exponent), exponent
 
+    def null_gradient(self) -> Array:
+        """Gradient of the loss at the best network without neurons: zero, or a constant."""
+        f = np.zeros(len(self.y))
+        if self.bias == "free":
+            f += best_offset(self.loss, f, self.y, self.weight)
+        v = self.loss.gradient(f, self.y, self.weight)
+        if self.bias == "free" and v.any():
+            v = _balanced(v)
+        return v
 
-@dataclass(frozen=True, eq=False)
-class ConvexSolution:
-    """Optimum of the convex program over given cells, one row per non-zero block."""
-
-    directions: Array  # (m, d): unit vectors u / ||u||
-    norms: Array  # (m,): ||u||
-    signs: Array  # (m,): sign of the output weight
-    cells: NDArray[np.intp]  # (m,): which cell
-    n_cells: int  # in the program
-    lower_bound: float
-    dual: Array  # (n,)
-    status: str
-    history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
-
-
-OnRound = Callable[[dict[str, Any]], None]
-
-
-def solve_program(
-    problem: TrainingProblem,
-    cells: Cells | None,
-    *,
-    cones: bool = True,
-    seed: int | None = None,
-    start: tuple[Array, Array] | None = None,
-    tol: float,
-    max_time: float | None,
-    n_threads: int,
-    on_round: OnRound | None = None,
-) -> ConvexSolution:
-    """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9).
-
-    Without `cells`: over every cell of the data, by column generation. For few features new cells
-    come from bounds over all; with a `seed`, from a local search, and the bound from a relaxation.
-    The search begins with the neurons of `start`, directions times norms (m, columns of the design)
-    and signs (m,), if there are any.
-    """
-    scaled = _Scaled.from_problem(problem)
-    seconds = np.inf if max_time is None else max_time
-    if seed is not None:
-        raw = core.search_over_all_cells(
-            scaled.design,
-            scaled.y,
-            problem.weight,
-            problem.loss,
-            scaled.beta,
-            seed,
-            *scaled.neurons(start),
-            tol,
-            _MAX_ROUNDS,
-            seconds,
-            n_threads,
-            on_round,
-        )
-        return scaled.solution(scaled.relaxed(problem, raw), len(raw["packed"]))
-    if cells is None:
-        raw = core.solve_over_all_cells(
-            scaled.design,
-            scaled.y,
-            problem.weight,
-            problem.loss,
-            scaled.beta,
-            tol,
-            _MAX_ROUNDS,
-            seconds,
-            n_threads,
-            on_round,
-        )
-        return scaled.solution(raw, len(raw["packed"]))
-    raw = core.solve_cone_program(
-        scaled.design,
-        cells.packed,
-        scaled.y,
-        problem.weight,
-        problem.loss,
-        scaled.beta,
-        cones,
-        tol,
-        _MAX_ROUNDS,
-        seconds,
-        n_threads,
-        on_round,
-    )
-    return scaled.solution(raw, cells.n_cells)
-
-
-@dataclass(frozen=True, eq=False)
-class _Scaled:
-    """X and y times powers of two, which changes nothing but keeps squares in range.
-
-    With X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u has the penalty
-    beta' = 2^(-a - b) beta and the objective 2^(2b) times smaller. (Losses that are not quadratic
-    have b = 0.)
-    """
-
-    design: Array
-    y: Array
-    beta: float
-    a: int
-    b: int
-
-    @classmethod
-    def from_problem(cls, problem: TrainingProblem) -> _Scaled:
-        design, a = problem.scaled_design()
-        b = _exponent(problem.y) if loss_named(problem.loss).quadratic else 0
-        beta = float(np.clip(np.ldexp(problem.beta, -a - b), 1e-300, 1e300))
-        return cls(design, np.ldexp(problem.y, -b), beta, a, b)
-
-    def neurons(self, start: tuple[Array, Array] | None) -> tuple[Array, Array]:
-        """Return neurons as the core takes them: one a column, in the scaled problem."""
-        if start is None:
-            return np.zeros((self.design.shape[1], 0), order="F"), np.zeros(0)
-        weights, signs = start
-        return np.asfortranarray(np.ldexp(weights.T, self.a - self.b)), signs
-
-    def relaxed(self, problem: TrainingProblem, raw: dict[str, Any]) -> dict[str, Any]:
-        """Scale the dual vector of a search so that it proves a bound over every cell."""
-        loss = loss_named(problem.loss)
-        v = raw["dual"]
-        support = relaxed_support(self.design, v)
+    def bound_from(self, v: Array, support: float) -> tuple[float, Array]:
+        """Return the lower bound that v proves if max |v . phi(X u)| <= support, and v feasible."""
+        if self.bias == "free" and abs(v.sum()) > _BALANCED * np.abs(v).sum():
+            return -np.inf, v
         limit = self.beta / support if support > 0.0 else 1.0
-        scale = best_scale(loss, v, self.y, problem.weight, limit)
-        bound = loss.dual_value(scale * v, self.y, problem.weight)
-        raw["history"][-1]["lower_bound"] = bound
-        return {**raw, "dual": scale * v, "lower_bound": bound}
-
-    def solution(self, raw: dict[str, Any], n_cells: int) -> ConvexSolution:
-        """Undo the scaling of what the core returned."""
-        lengths = np.linalg.norm(raw["weights"], axis=1)
-        history = np.array(
-            [
-                (
-                    step["seconds"],
-                    np.ldexp(step["objective"], 2 * self.b),
-                    np.ldexp(step["lower_bound"], 2 * self.b),
-                    step["n_neurons"],
-                )
-                for step in raw["history"]
-            ],
-            dtype=[
-                ("seconds", "f8"),
-                ("objective", "f8"),
-                ("lower_bound", "f8"),
-                ("n_neurons", "i8"),
-            ],
-        )
-        return ConvexSolution(
-            directions=raw["weights"] / lengths[:, None],
-            norms=np.ldexp(lengths, self.b - self.a),
-            signs=raw["signs"],
-            cells=np.array(raw["cells"], dtype=np.intp),
-            n_cells=n_cells,
-            lower_bound=float(np.ldexp(raw["lower_bound"], 2 * self.b)),
-            dual=np.ldexp(raw["dual"], self.b),
-            status=raw["status"],
-            history=history,
-        )
+        scale = best_scale(self.loss, v, self.y, self.weight, limit)
+        return self.loss.dual_value(scale * v, self.y, self.weight), scale * v
 
 
 def cells_of_rows(problem: TrainingProblem, cells: Cells) -> Cells:
@@ -298,6 +201,39 @@ def cells_of_samples(problem: TrainingProblem, cells: Cells) -> Cells:
     return Cells.from_dense(dense)
 
 
+def exponent_of(values: Array) -> int:
+    """Return the e with largest magnitude in [2^(e-1), 2^e), 0 for zeros."""
+    return int(np.frexp(np.abs(values).max())[1])
+
+
+def _design(
+    inputs: Array, bias: str, relative_height: float
+) -> tuple[Array, Array | float, float, float]:
+    """Return the design, the centre taken off, the height of the last column, the inflation."""
+    if bias == "none":
+        return np.asfortranarray(inputs), 0.0, 1.0, 1.0
+    if bias == "regularized":
+        return _with_column(inputs, 1.0), 0.0, 1.0, 1.0
+    # rounding in the difference is covered by that in what is computed from it
+    centre = 0.5 * inputs.min(axis=0) + 0.5 * inputs.max(axis=0)
+    centred = inputs - centre
+    largest = float(np.abs(centred).max())
+    radius = largest * float(np.linalg.norm(centred / largest, axis=1).max()) if largest else 1.0
+    height = float(np.exp2(np.ceil(np.log2(relative_height * radius))))
+    return _with_column(centred, height), centre, height, float(np.hypot(1.0, radius / height))
+
+
+def _with_column(inputs: Array, height: float) -> Array:
+    return np.asfortranarray(np.column_stack([inputs, np.full(len(inputs), height)]))
+
+
+def _balanced(v: Array) -> Array:
+    """Make the positive and the negative entries weigh the same, by making one side smaller."""
+    up, down = v[v > 0.0].sum(), -v[v < 0.0].sum()
+    least = min(up, down)
+    return np.where(v > 0.0, v * (least / up if up else 0.0), v * (least / down if down else 0.0))
+
+
 def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return a sample of each distinct (x, y) of positive weight, and the group of each sample."""
     used = np.flatnonzero(weight > 0.0)
@@ -308,8 +244,3 @@ def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp],
     groups = np.full(len(y), -1, dtype=np.intp)
     groups[order] = np.cumsum(is_new) - 1
     return order[is_new], groups
-
-
-def _exponent(values: Array) -> int:
-    """Return the e with largest magnitude in [2^(e-1), 2^e), 0 for zeros."""
-    return int(np.frexp(np.abs(values).max())[1])

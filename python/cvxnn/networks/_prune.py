@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linprog, nnls
 
+from cvxnn.networks._activations import activated
+
 __all__ = ["pruned_layers"]
 
 Array = NDArray[np.float64]
@@ -13,8 +15,10 @@ Array = NDArray[np.float64]
 _NEGLIGIBLE = 1e-13  # share of the largest neuron below which one is rounding
 
 
-def pruned_layers(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:
-    """Return layers with at most n C neurons and the same ``(design @ hidden.T)_+ @ outputs``.
+def pruned_layers(
+    design: Array, hidden: Array, outputs: Array, slope: float
+) -> tuple[Array, Array]:
+    """Return layers with at most n C neurons and the same ``phi(design @ hidden.T) @ outputs``.
 
     Neurons that share their pattern and the direction of their output weights are added up, which
     leaves the outputs alone because neurons are linear on a cell. Of the rest, scaled by c >= 0, a
@@ -30,6 +34,8 @@ def pruned_layers(design: Array, hidden: Array, outputs: Array) -> tuple[Array, 
         First-layer weights, with the biases last.
     outputs : ndarray of shape (m, C)
         Second-layer weights.
+    slope : float
+        Of the activation phi below zero.
 
     Returns
     -------
@@ -38,7 +44,7 @@ def pruned_layers(design: Array, hidden: Array, outputs: Array) -> tuple[Array, 
     hidden, outputs = _balanced(*_merged(design, hidden, outputs))
     if len(hidden) == 0:
         return hidden, outputs
-    activations = np.maximum(design @ hidden.T, 0.0)
+    activations = activated(design @ hidden.T, slope)
     contributions = (activations.T[:, :, None] * outputs[:, None, :]).reshape(len(hidden), -1).T
     silent = ~contributions.any(axis=0)
     hidden, outputs, contributions = hidden[~silent], outputs[~silent], contributions[:, ~silent]

@@ -1,20 +1,21 @@
-"""Regressors with the squared loss."""
+"""Regressors."""
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
 
+from cvxnn._checks import one_of
 from cvxnn.networks._base import ConvexEstimator
 
 __all__ = ["GatedReLURegressor", "ReLURegressor"]
 
 
-class _SquaredLossRegressor(RegressorMixin, ConvexEstimator):
+class _ConvexRegressor(RegressorMixin, ConvexEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
 
@@ -39,8 +40,12 @@ class _SquaredLossRegressor(RegressorMixin, ConvexEstimator):
             If ``patterns="exact"`` and the data has too many cells to list.
         """
         inputs, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
-        self._fit(inputs, np.asarray(targets, dtype=np.float64), "squared", sample_weight)
+        targets = np.asarray(targets, dtype=np.float64)
+        self._fit(inputs, targets, sample_weight, **self._model())
         return self
+
+    def _model(self) -> dict[str, Any]:
+        return {"loss": "squared"}
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict targets.
@@ -57,10 +62,10 @@ class _SquaredLossRegressor(RegressorMixin, ConvexEstimator):
         return self._raw_outputs(X)
 
 
-class ReLURegressor(_SquaredLossRegressor):
+class ReLURegressor(_ConvexRegressor):
     """Two-layer ReLU network for regression, trained to global optimality.
 
-    Minimises ``sum_k (f(x_k) - y_k)^2 / 2 + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` over networks f
+    Minimises ``sum_k loss(f(x_k), y_k) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` over networks f
     of any width, through the convex program of Pilanci and Ergen (arXiv 2002.10553, Theorem 1).
 
     Parameters
@@ -68,6 +73,15 @@ class ReLURegressor(_SquaredLossRegressor):
     beta : float, default=1e-2
         Strength of the weight decay. The loss is a sum, so the same `beta` weighs less on more
         samples.
+    activation : {"relu", "leaky_relu", "abs"}, default="relu"
+        The activation function.
+    negative_slope : float, default=0.0
+        Slope of "leaky_relu" below zero, at least 0 and less than 1.
+    loss : {"squared", "absolute", "huber"}, default="squared"
+        ``(f - y)^2 / 2``, ``|f - y|``, or the first where ``|f - y| <= delta`` and ``delta
+        (|f - y| - delta / 2)`` elsewhere.
+    delta : float, default=1.0
+        Where the Huber loss turns linear, in units of the target.
     patterns : {"auto", "exact"}, int or Cells, default="auto"
         Activation patterns that neurons may have on the training data. "exact": every cell of the
         arrangement, for up to six features (the bias is one) or a million cells; the certificate
@@ -76,8 +90,11 @@ class ReLURegressor(_SquaredLossRegressor):
         for six up to 60, or up to 100,000 cells. Otherwise "auto" trains a wide random network by
         L-BFGS, solves the convex program over its cells, and adds cells found by local search
         until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
-    bias : {"regularized", "none"}, default="regularized"
-        Whether neurons have a bias, penalised like a weight.
+    bias : {"regularized", "free", "none"}, default="regularized"
+        "regularized": neurons have a bias, penalised like a weight. "free": neurons and the output
+        have biases, none of them penalised, as in scikit-learn's multi-layer perceptrons; the
+        program then has a column for biases so high that their penalty, of a relative 1e-7 or less,
+        is below what can be measured, and no bound depends on it. "none": no biases.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -118,8 +135,43 @@ class ReLURegressor(_SquaredLossRegressor):
     True
     """
 
+    def __init__(
+        self,
+        beta: float = 1e-2,
+        *,
+        activation: str = "relu",
+        negative_slope: float = 0.0,
+        loss: str = "squared",
+        delta: float = 1.0,
+        patterns: Any = "auto",
+        bias: str = "regularized",
+        tol: float = 1e-4,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.beta = beta
+        self.activation = activation
+        self.negative_slope = negative_slope
+        self.loss = loss
+        self.delta = delta
+        self.patterns = patterns
+        self.bias = bias
+        self.tol = tol
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
 
-class GatedReLURegressor(_SquaredLossRegressor):
+    def _model(self) -> dict[str, Any]:
+        return {
+            "activation": self.activation,
+            "negative_slope": self.negative_slope,
+            "loss": one_of("loss", self.loss, ("squared", "absolute", "huber")),
+            "delta": self.delta,
+        }
+
+
+class GatedReLURegressor(_ConvexRegressor):
     """Gated ReLU network for regression: fixed gates, no cone constraints.
 
     Minimises ``||sum_i D_i X t_i - y||^2 / 2 + beta * sum_i ||t_i||`` where D_i holds the pattern
@@ -164,3 +216,26 @@ class GatedReLURegressor(_SquaredLossRegressor):
     """
 
     _gated = True
+
+    def __init__(
+        self,
+        beta: float = 1e-2,
+        *,
+        patterns: Any = "auto",
+        bias: str = "regularized",
+        tol: float = 1e-4,
+        max_time: float | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+    ) -> None:
+        self.beta = beta
+        self.patterns = patterns
+        self.bias = bias
+        self.tol = tol
+        self.max_time = max_time
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def _model(self) -> dict[str, Any]:
+        one_of("bias", self.bias, ("regularized", "none"))
+        return {"loss": "squared"}

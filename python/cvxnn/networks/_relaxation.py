@@ -16,12 +16,15 @@ _BISECTIONS = 100
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
-def relaxed_support(design: Array, v: Array, floor: float = 0.0, patience: int = 1) -> float:
-    """Bound max |v . (X u)_+| over unit u from above; stops early once below `floor`.
+def relaxed_support(
+    design: Array, v: Array, slope: float = 0.0, floor: float = 0.0, patience: int = 1
+) -> float:
+    """Bound max |v . phi(X u)| over unit u from above; stops early once below `floor`.
 
     Takes `patience` times as many steps as usual if need be.
 
-    With p = v or -v and c = X'p, ``2 p . (X u)_+ = c . u + sum_k p_k |x_k . u|``. For any t_k > 0
+    phi has the given slope below zero. With p = (1 - slope) v or its negative and c = X'p times
+    (1 + slope) / (1 - slope), ``2 p . phi(X u) = c . u + sum_k p_k |x_k . u|``. For any t_k > 0
     ``|z| <= (z^2 t_k + 1 / t_k) / 2``, which serves where p_k > 0, and ``|z| >= z^2 / ||x_k||``
     where p_k < 0. That leaves the maximum of a quadratic function ``c . u + u'M u`` over the unit
     ball, which is ``min {m + c'(m I - M)^-1 c / 4 : m I >= M}``. The t_k that make the sum least
@@ -33,18 +36,25 @@ def relaxed_support(design: Array, v: Array, floor: float = 0.0, patience: int =
     rows, v, norms = design[used], v[used], norms[used]
     n, d = design.shape
     affordable = int(_OPERATIONS / (4.0 * n * d**2 + 25.0 * d**3))
+    along = (1.0 + slope) / (1.0 - slope)
     rounds = patience * min(max(affordable, _LEAST_ROUNDS), _MOST_ROUNDS)
-    return max(_one_sided(rows, sign * v, norms, floor, rounds) for sign in (1.0, -1.0))
+    return max(
+        _one_sided(rows, sign * (1.0 - slope) * v, along, norms, floor, rounds)
+        for sign in (1.0, -1.0)
+    )
 
 
-def _one_sided(rows: Array, p: Array, norms: Array, floor: float, rounds: int) -> float:
-    """Bound max p . (X u)_+; rows of zeros left out."""
+def _one_sided(
+    rows: Array, p: Array, along: float, norms: Array, floor: float, rounds: int
+) -> float:
+    """Bound half the maximum of along p . (X u) + p . |X u|; rows of zeros left out."""
     up = p > 0.0
-    best = float(np.maximum(p, 0.0) @ norms) * (1.0 + len(p) * _EPSILON)
+    steepest = 0.5 * (1.0 + along) * np.maximum(p, 0.0) + 0.5 * abs(along - 1.0) * np.abs(p)
+    best = float(steepest @ norms) * (1.0 + len(p) * _EPSILON)
     if best <= floor:
         return best
     d = rows.shape[1]
-    c = rows.T @ p
+    c = along * (rows.T @ p)
     above, weight, longest = rows[up], p[up], norms[up]
     below = rows[~up].T @ (rows[~up] * (-p[~up] / norms[~up])[:, None])
     dual = np.eye(d) / d

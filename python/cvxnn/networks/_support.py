@@ -1,4 +1,4 @@
-"""Upper bounds on max |v . (X u)_+| over unit u, by the method that a certificate names."""
+"""Upper bounds on max |v . phi(X u)| over unit u, by the method that a certificate names."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ def support_bound(
     """Bound the maximum from above over every cell, or with method "patterns" over the given ones.
 
     `v` has an entry for each row of the problem. Below `floor` the maximum is not resolved, and
-    `floor` is returned.
+    `floor` is returned. Where biases are not penalised, u = (w, b) with ||w|| = 1.
     """
     has_floor = floor > 0.0
+    floor /= problem.inflation
     scaled, exponent = problem.scaled_design()
     exponent_of_v = int(np.frexp(np.abs(v).max())[1])
     v = np.ldexp(v, -exponent_of_v)
@@ -38,10 +39,16 @@ def support_bound(
     floor = float(np.clip(np.ldexp(floor, -exponent), 1e-300, 1e300))
     if method == "relaxation":
         patience = _PATIENCE if has_floor else 1
-        support = max(floor, relaxed_support(scaled, v, floor, patience))
+        support = max(floor, _relaxed(problem, scaled, v, floor, patience))
     elif method == "branch_and_bound":
         bound = core.bound_support(
-            scaled, v, floor=floor, tol=_BOUND_TOL, max_seconds=np.inf, n_threads=1
+            scaled,
+            v,
+            slope=problem.slope,
+            floor=floor,
+            tol=_BOUND_TOL,
+            max_seconds=np.inf,
+            n_threads=1,
         )
         support = bound["upper"]
     else:
@@ -50,5 +57,31 @@ def support_bound(
         else:
             assert cells is not None
             packed = cells.packed
-        support = core.max_support(scaled, packed, v, floor, not gated, 1)
-    return float(np.ldexp(support, exponent))
+        support = core.max_support(
+            scaled,
+            packed,
+            v,
+            slope=problem.slope,
+            threshold=floor,
+            cones=not gated,
+            n_threads=1,
+        )
+    return problem.inflation * float(np.ldexp(support, exponent))
+
+
+def _relaxed(
+    problem: TrainingProblem,
+    design: NDArray[np.float64],
+    v: NDArray[np.float64],
+    floor: float,
+    patience: int,
+) -> float:
+    """Bound the maximum by the relaxation, which a column of great height would make loose.
+
+    With the height r of the data itself, where |b| <= r ||w||, the norm is at most sqrt(2) ||w||.
+    """
+    if problem.bias != "free":
+        return relaxed_support(design, v, problem.slope, floor, patience)
+    low = design.copy(order="F")
+    low[:, -1] = np.linalg.norm(design[:, :-1], axis=1).max() or 1.0
+    return float(np.sqrt(2.0)) * relaxed_support(low, v, problem.slope, 0.0, patience)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,10 @@ from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
 from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.arrangements._witnesses import find_witnesses
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._losses import best_offset
 from cvxnn.networks._network import GatedNetwork, Network
-from cvxnn.networks._problem import (
-    ConvexSolution,
-    TrainingProblem,
-    cells_of_rows,
-    cells_of_samples,
-    solve_program,
-)
+from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
+from cvxnn.networks._program import ConvexSolution, solve_program
 
 __all__ = ["ChosenCells", "Trained", "choose_cells", "train"]
 
@@ -109,10 +105,12 @@ def _every_cell(
     limit = min(_EXACT_LIMIT if exact else _AUTO_LIMIT, _EXACT_BYTES // n_bytes)
     n, columns = problem.design.shape
     priced = not gated and columns in _PRICED_ROWS and (exact or n <= _PRICED_ROWS[columns])
+    unlisted = ChosenCells(None, complete=True) if priced else None
+    if priced and problem.bias == "free":
+        return unlisted  # the method for given cells suffers from the high column
     arrangement = core.Arrangement(problem.design)
     if priced:
         limit = min(limit, _LISTED)
-    unlisted = ChosenCells(None, complete=True) if priced else None
     must_list = exact and not priced
     bound = zaslavsky_bound(arrangement.n_distinct, arrangement.rank)
     if not must_list and bound > _HOPELESS * limit:
@@ -135,7 +133,7 @@ def train(
     chosen: ChosenCells,
     *,
     gated: bool = False,
-    start: tuple[Array, Array] | None = None,
+    start: Network | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
@@ -143,14 +141,15 @@ def train(
 ) -> Trained:
     """Solve the convex program over the chosen cells and map it to a network.
 
-    A local search begins with the neurons of `start`, see `solve_program`.
+    A local search begins with the neurons of the network `start`.
     """
+    problem = problem.with_height(tol if chosen.seed is None else None)
     solution = solve_program(
         problem,
         chosen.cells,
         cones=not gated,
         seed=chosen.seed,
-        start=start,
+        start=None if start is None else _neurons_of(problem, start),
         tol=tol,
         max_time=max_time,
         n_threads=n_threads,
@@ -169,8 +168,11 @@ def train(
         n_cells=solution.n_cells,
         dual=problem.spread(solution.dual),
         beta=problem.beta,
-        loss=problem.loss,
+        loss=problem.loss.name,
+        delta=problem.loss.delta,
         bias=problem.bias,
+        activation=problem.activation,
+        negative_slope=problem.negative_slope,
         gated=gated,
         cells=_for_samples(problem, chosen),
     )
@@ -182,25 +184,55 @@ def train(
 
 def training_objective(problem: TrainingProblem, network: Network | GatedNetwork) -> float:
     """Objective of a network on the samples of positive weight, by its own forward pass."""
-    X = problem.design[:, :-1] if problem.bias == "regularized" else problem.design
+    options: dict[str, Any] = {"bias": problem.bias} if isinstance(network, Network) else {}
     return network.objective(
-        X, problem.y, beta=problem.beta, loss=problem.loss, sample_weight=problem.weight
+        problem.inputs,
+        problem.y,
+        beta=problem.beta,
+        loss=problem.loss.name,
+        delta=problem.loss.delta,
+        sample_weight=problem.weight,
+        **options,
     )
+
+
+def _neurons_of(problem: TrainingProblem, network: Network) -> tuple[Array, Array]:
+    """Return neurons as vectors |a_j| (w_j, b_j) of the design's columns, and the signs of a_j."""
+    vectors = network.hidden_weights
+    if problem.bias != "none":
+        bias = network.hidden_bias + np.sum(vectors * problem.centre, axis=1)
+        vectors = np.column_stack([vectors, bias / problem.height])
+    output = network.output_weights[:, 0]
+    return vectors * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0)
 
 
 def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, Array, Array]:
     """Split u = direction * norm evenly between the layers (arXiv 2002.10553, eq. 13)."""
-    roots = np.sqrt(solution.norms)
-    weights = solution.directions * roots[:, None]
-    outputs = (solution.signs * roots)[:, None]
-    if problem.bias == "regularized":
-        return weights[:, :-1], weights[:, -1], outputs
-    return weights, np.zeros(len(weights)), outputs
+    directions, norms, signs = solution.directions, solution.norms, solution.signs
+    if problem.bias == "free":
+        # the norm is that of the weights alone; without any, a neuron is a constant
+        share = np.linalg.norm(directions[:, :-1], axis=1)
+        used = share > 0.0
+        directions, norms = directions[used] / share[used, None], (norms * share)[used]
+        signs = signs[used]
+    roots = np.sqrt(norms)
+    weights = directions * roots[:, None]
+    outputs = (signs * roots)[:, None]
+    if problem.bias == "none":
+        return weights, np.zeros(len(weights)), outputs
+    weights, bias = weights[:, :-1], problem.height * weights[:, -1]
+    return weights, bias - np.sum(weights * problem.centre, axis=1), outputs
 
 
 def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network:
     weights, bias, outputs = _layers(problem, solution)
-    return Network(weights, bias, outputs, np.zeros(1))
+    network = Network(
+        weights, bias, outputs, np.zeros(1), problem.activation, problem.negative_slope
+    )
+    if problem.bias != "free":
+        return network
+    offset = best_offset(problem.loss, network.predict(problem.inputs), problem.y, problem.weight)
+    return replace(network, output_bias=np.array([offset]))
 
 
 def _for_samples(problem: TrainingProblem, chosen: ChosenCells) -> Cells | None:

@@ -1,0 +1,169 @@
+"""The convex program of a training problem, solved by the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn._native import core
+from cvxnn.arrangements import Cells
+from cvxnn.networks._problem import TrainingProblem, exponent_of
+from cvxnn.networks._support import support_bound
+
+__all__ = ["ConvexSolution", "solve_program"]
+
+Array = NDArray[np.float64]
+
+_MAX_ROUNDS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class ConvexSolution:
+    """Optimum of the convex program over given cells, one row per non-zero block."""
+
+    directions: Array  # (m, d): unit vectors u / ||u||
+    norms: Array  # (m,): ||u||
+    signs: Array  # (m,): sign of the output weight
+    cells: NDArray[np.intp]  # (m,): which cell
+    n_cells: int  # in the program
+    lower_bound: float
+    dual: Array  # (n,)
+    status: str
+    history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
+
+
+OnRound = Callable[[dict[str, Any]], None]
+
+
+def solve_program(
+    problem: TrainingProblem,
+    cells: Cells | None,
+    *,
+    cones: bool = True,
+    seed: int | None = None,
+    start: tuple[Array, Array] | None = None,
+    tol: float,
+    max_time: float | None,
+    n_threads: int,
+    on_round: OnRound | None = None,
+) -> ConvexSolution:
+    """Solve the convex program over the given cells (arXiv 2002.10553, eq. 9).
+
+    Without `cells`: over every cell of the data, by column generation. For few features new cells
+    come from bounds over all; with a `seed`, from a local search, and the bound from a relaxation.
+    The search begins with the neurons of `start`, directions times norms (m, columns of the design)
+    and signs (m,), if there are any.
+    """
+    scaled = _Scaled.from_problem(problem)
+    options: dict[str, Any] = {
+        "loss": problem.loss.name,
+        "delta": scaled.delta,
+        "free_offset": problem.bias == "free",
+        "slope": problem.slope,
+        "beta": scaled.beta,
+        "tol": tol,
+        "max_rounds": _MAX_ROUNDS,
+        "max_seconds": np.inf if max_time is None else max_time,
+        "n_threads": n_threads,
+        "on_round": on_round,
+    }
+    arrays = scaled.y, problem.weight
+    if seed is not None:
+        neurons, signs = scaled.neurons(start)
+        raw = core.search_over_all_cells(
+            scaled.design, *arrays, seed=seed, start=neurons, start_signs=signs, **options
+        )
+    elif cells is None:
+        raw = core.solve_over_all_cells(scaled.design, *arrays, **options)
+    else:
+        raw = core.solve_cone_program(scaled.design, cells.packed, *arrays, cones=cones, **options)
+    n_cells = len(raw["packed"]) if cells is None else cells.n_cells
+    bound, dual = scaled.lower_bound(raw), scaled.unscaled_dual(raw)
+    if seed is not None:
+        support = support_bound(problem, dual, 0.0, "relaxation")
+        bound, dual = problem.bound_from(dual, support)
+    elif problem.inflation > 1.0:
+        bound, dual = problem.bound_from(dual, problem.beta * problem.inflation)
+    return scaled.solution(raw, n_cells, bound, dual)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    """X and y times powers of two, which changes nothing but keeps squares in range.
+
+    With X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u, for a loss of degree g, has the
+    penalty beta' = 2^(b - g b - a) beta and the objective 2^(g b) times smaller. (Losses whose
+    targets are signs have b = 0.)
+    """
+
+    design: Array
+    y: Array
+    beta: float
+    delta: float
+    a: int
+    b: int
+    degree: int
+
+    @classmethod
+    def from_problem(cls, problem: TrainingProblem) -> _Scaled:
+        loss = problem.loss
+        design, a = problem.scaled_design()
+        b = exponent_of(problem.y) if loss.degree else 0
+        beta = float(np.clip(np.ldexp(problem.beta, b - loss.degree * b - a), 1e-300, 1e300))
+        delta = float(np.clip(np.ldexp(loss.delta, -b), 1e-300, 1e300))
+        return cls(design, np.ldexp(problem.y, -b), beta, delta, a, b, loss.degree)
+
+    def neurons(self, start: tuple[Array, Array] | None) -> tuple[Array, Array]:
+        """Return neurons as the core takes them: one a column, in the scaled problem."""
+        if start is None:
+            return np.zeros((self.design.shape[1], 0), order="F"), np.zeros(0)
+        weights, signs = start
+        return np.asfortranarray(np.ldexp(weights.T, self.a - self.b)), signs
+
+    def objective(self, value: float) -> float:
+        return float(np.ldexp(value, self.degree * self.b))
+
+    def lower_bound(self, raw: dict[str, Any]) -> float:
+        return self.objective(raw["lower_bound"])
+
+    def unscaled_dual(self, raw: dict[str, Any]) -> Array:
+        return np.asarray(np.ldexp(raw["dual"], (self.degree - 1) * self.b if self.degree else 0))
+
+    def solution(
+        self, raw: dict[str, Any], n_cells: int, bound: float, dual: Array
+    ) -> ConvexSolution:
+        """Undo the scaling of what the core returned; the last bound is the one given."""
+        lengths = np.linalg.norm(raw["weights"], axis=1)
+        history = np.array(
+            [
+                (
+                    step["seconds"],
+                    self.objective(step["objective"]),
+                    self.objective(step["lower_bound"]),
+                    step["n_neurons"],
+                )
+                for step in raw["history"]
+            ],
+            dtype=[
+                ("seconds", "f8"),
+                ("objective", "f8"),
+                ("lower_bound", "f8"),
+                ("n_neurons", "i8"),
+            ],
+        )
+        history[-1]["lower_bound"] = bound
+        return ConvexSolution(
+            directions=raw["weights"] / lengths[:, None],
+            norms=np.ldexp(lengths, self.b - self.a),
+            signs=raw["signs"],
+            cells=np.array(raw["cells"], dtype=np.intp),
+            n_cells=n_cells,
+            lower_bound=bound,
+            dual=dual,
+            status=raw["status"],
+            history=history,
+        )
