@@ -174,7 +174,7 @@ def test_number_of_columns_without_names(capsys):
 
 @pytest.mark.parametrize(
     "labels, classes",
-    [(("0", "1"), [0.0, 1.0]), (("10", "9"), [9.0, 10.0]), (("a", "1"), ["1", "a"])],
+    [(("0", "1"), [0.0, 1.0]), (("10", "9"), [9.0, 10.0]), (("1", "a"), ["1", "a"])],
 )
 def test_labels(capsys, labels, classes):
     fields = [(k, 4, labels[int(label == "yes")]) for k, label in enumerate(LABELS)]
@@ -224,8 +224,8 @@ def test_parquet(capsys, folder):
     assert run_json(capsys, "fit", *arguments, *drop)["objective"] == expected["objective"]
     assert run_json(capsys, "fit", *arguments, "--drop", "label")["features"] == ["a", "b", "k"]
     _, _, errors = run(capsys, "fit", *arguments)
-    assert errors == "error: data.parquet, row 1, column 'label': 'yes' is not a number\n" or (
-        "'no' is not a number" in errors
+    assert errors == (
+        f"error: data.parquet, row 1, column 'label': {str(LABELS[0])!r} is not a number\n"
     )
     columns["a"] = [None, *X[1:, 0]]
     parquet.write_table(arrow.table(columns), "data.parquet")

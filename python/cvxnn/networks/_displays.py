@@ -149,12 +149,13 @@ class NetworkDisplay:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from cvxnn import NetworkDisplay, ReLURegressor
-    >>> X = np.linspace(-1, 1, 9)[:, None]
-    >>> model = ReLURegressor(beta=1e-3).fit(X, np.abs(X[:, 0]))
-    >>> NetworkDisplay.from_estimator(model, X).kinks
-    array([0.])
+    >>> from cvxnn import Network, NetworkDisplay
+    >>> hat = Network([[1.0], [1.0], [1.0]], [1.0, 0.0, -1.0], [[1.0], [-2.0], [1.0]], [0.0])
+    >>> display = NetworkDisplay(hat, [[-2.0], [2.0]]).plot()
+    >>> display.kinks
+    array([-1.,  0.,  1.])
+    >>> display.line_.get_ydata().max()
+    np.float64(1.0)
     """
 
     def __init__(
