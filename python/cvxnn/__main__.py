@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cvxnn import __version__, _cells_command
+from cvxnn import __version__, _arguments, _cells_command, _network_commands
 from cvxnn._native import core
 
 __all__ = ["main"]
@@ -48,8 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.resume and (options.count or options.characteristic_polynomial):
             parser.error("--resume goes on with a listing; it has no meaning for a count")
         return _guarded(lambda: _cells_command.run(options))
+    elif options.command in _network_commands.COMMANDS:
+        if mistake := _network_commands.mistake_in(options):
+            parser.error(mistake)
+        return _guarded(lambda: _network_commands.run(options))
     else:
-        parser.error("expected demo, cells, --includes, --cmakedir or --version")
+        parser.error("expected demo, fit, certify, cells, --includes, --cmakedir or --version")
     return 0
 
 
@@ -71,19 +75,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--output",
-        type=_writable,
+        type=_arguments.writable_file,
         default="cvxnn-demo.png",
         metavar="PNG",
         help="where to draw objective and lower bound over time (default: %(default)s)",
     )
     demo.add_argument(
         "--n-jobs",
-        type=_jobs,
+        type=_arguments.jobs,
         metavar="N",
         help="threads (default: all processors); the result does not depend on it",
     )
+    fit = commands.add_parser(
+        "fit", help="train a network on the columns of a file, with a proved lower bound"
+    )
+    _network_commands.add_fit_arguments(fit)
+    certify = commands.add_parser(
+        "certify", help="bound how far a network in a file is from the best one for some data"
+    )
+    _network_commands.add_certify_arguments(certify)
     cells = commands.add_parser("cells", help="count or list the cells of hyperplanes, exactly")
-    _cells_command.add_arguments(cells, _jobs)
+    _cells_command.add_arguments(cells)
     return parser
 
 
@@ -104,20 +116,6 @@ def _guarded(command: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _writable(text: str) -> Path:
-    """Refuse a path that cannot be a file before minutes are spent, not after."""
-    path = Path(text)
-    if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a file in a folder that exists")
-    return path
-
-
-def _jobs(text: str) -> int:
-    if not text.lstrip("-").isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a non-zero integer, got {text!r}")
-    return int(text)
 
 
 if __name__ == "__main__":

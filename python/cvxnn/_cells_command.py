@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cvxnn import arrangements
+from cvxnn import _arguments, arrangements
 from cvxnn._native import core
 from cvxnn._optional import optional_import
 from cvxnn._table import read_table
@@ -24,16 +24,8 @@ from cvxnn.arrangements._input import Hyperplanes, as_hyperplanes
 __all__ = ["add_arguments", "run"]
 
 
-def add_arguments(parser: argparse.ArgumentParser, jobs: Callable[[str], int]) -> None:
-    """Declare the arguments of the command.
-
-    Parameters
-    ----------
-    parser : ArgumentParser
-        That of the command.
-    jobs : callable
-        Turns the text of ``--n-jobs`` into a number.
-    """
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
     parser.add_argument(
         "file",
         type=Path,
@@ -69,11 +61,14 @@ def add_arguments(parser: argparse.ArgumentParser, jobs: Callable[[str], int]) -
         help="how the cells are found (default: %(default)s)",
     )
     parser.add_argument(
-        "--max-cells", type=_positive, metavar="N", help="refuse to list more than that"
+        "--max-cells",
+        type=_arguments.positive_integer,
+        metavar="N",
+        help="refuse to list more than that",
     )
     parser.add_argument(
         "--n-jobs",
-        type=jobs,
+        type=_arguments.jobs,
         metavar="N",
         help="threads (default: all processors); the result does not depend on it",
     )
@@ -161,9 +156,3 @@ def _progress(arrangement: core.Arrangement) -> Iterator[Callable[[int], object]
         # without a total, where counting takes long, the bar only shows that something is done
         task = bar.add_task("", total=exact_count(arrangement))
         yield lambda n_found: bar.update(task, completed=n_found)
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
-    return int(text)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-__all__ = ["Table", "read_table"]
+__all__ = ["Table", "number", "read_lines", "read_table"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +56,40 @@ def read_table(path: Path) -> Table:
     ValueError
         If its content is not a table of numbers; the message names the line.
     """
-    if path.suffix in (".npy", ".npz"):
-        return _read_arrays(path)
+    return _read_arrays(path) if path.suffix in (".npy", ".npz") else _read_text(path)
+
+
+def read_lines(path: Path) -> list[tuple[int, list[str]]]:
+    """Return the fields of the lines that are not blank, each line with its number.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a text, or a line has another number of fields than the first.
+    """
     try:
-        return _read_text(path)
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            first = next((line for line in file if line.strip()), "")
+            delimiter = max(",;\t", key=first.count)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+            lines = [(reader.line_num, fields) for fields in reader if any(map(str.strip, fields))]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} is not a text of numbers: {error}") from None
+    for line, fields in lines:
+        if len(fields) != (width := len(lines[0][1])):
+            raise ValueError(f"{path}, line {line}: expected {width} fields, got {len(fields)}")
+    return lines
+
+
+def number(field: str) -> int | float | None:
+    """Return the number that a field holds, None if it holds something else."""
+    for kind in (int, float):
+        try:
+            return kind(field)
+        except ValueError:
+            pass
+    return None
 
 
 def _read_arrays(path: Path) -> Table:
@@ -82,34 +110,17 @@ def _read_arrays(path: Path) -> Table:
 
 
 def _read_text(path: Path) -> Table:
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        first = next((line for line in file if line.strip()), "")
-        delimiter = max(",;\t", key=first.count)
-        file.seek(0)
-        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-        lines = [(reader.line_num, fields) for fields in reader if any(map(str.strip, fields))]
+    lines = read_lines(path)
     names = None
-    if lines and any(_number(field) is None for field in lines[0][1]):
+    if lines and any(number(field) is None for field in lines[0][1]):
         names = [field.strip() for field in lines.pop(0)[1]]
     if not lines:
         raise ValueError(f"{path} holds no numbers")
-    width = len(names or lines[0][1])
-    values = np.empty((len(lines), width), dtype=object)
+    values = np.empty((len(lines), len(lines[0][1])), dtype=object)
     for row, (line, fields) in enumerate(lines):
-        if len(fields) != width:
-            raise ValueError(f"{path}, line {line}: expected {width} fields, got {len(fields)}")
         for column, field in enumerate(fields):
-            number = _number(field)
-            if number is None:
+            found = number(field)
+            if found is None:
                 raise ValueError(f"{path}, line {line}: {field!r} is not a number")
-            values[row, column] = number
+            values[row, column] = found
     return Table(values, names)
-
-
-def _number(field: str) -> int | float | None:
-    for kind in (int, float):
-        try:
-            return kind(field)
-        except ValueError:
-            pass
-    return None

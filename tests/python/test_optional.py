@@ -3,7 +3,8 @@
 import pytest
 from helpers import run_python
 
-OPTIONAL = ["matplotlib", "rich", "torch", "onnx", "onnxruntime", "pandas", "polars", "cvxpy"]
+OPTIONAL = ["matplotlib", "rich", "torch", "onnx", "onnxruntime", "pandas", "polars", "pyarrow"]
+OPTIONAL += ["cvxpy"]
 
 BLOCK = """
 import sys
@@ -20,13 +21,26 @@ sys.meta_path.insert(0, Block())
 WORK = """
 import numpy as np
 from cvxnn import GatedReLURegressor, ReLUClassifier, ReLURegressor, certify
+from cvxnn import NetworkDisplay, TrainingDisplay
 from cvxnn.arrangements import enumerate_cells
 random = np.random.default_rng(0)
 X, y = random.standard_normal((10, 2)), random.standard_normal(10)
 for model in (ReLURegressor(0.1), GatedReLURegressor(0.1)):
     assert model.fit(X, y).certificate_.verify(X, y)
 ReLUClassifier(0.1).fit(X, y > 0).predict_proba(X)
-certify(ReLURegressor(0.1).fit(X, y).network_, X, y, beta=0.1)
+network = ReLURegressor(0.1).fit(X, y).network_
+certify(network, X, y, beta=0.1)
+for work, extra in [
+    (network.to_onnx, "onnx"),
+    (NetworkDisplay(network, X).plot, "plot"),
+    (TrainingDisplay(model.history_).plot, "plot"),
+]:
+    try:
+        work()
+    except ImportError as error:
+        assert f'pip install "cvxnn[{extra}]" brings it' in str(error), error
+    else:
+        raise AssertionError(extra)
 assert not blocked & set(sys.modules)
 """
 

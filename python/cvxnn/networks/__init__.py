@@ -3,6 +3,7 @@
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
+from cvxnn.networks._displays import NetworkDisplay, TrainingDisplay
 from cvxnn.networks._network import GatedNetwork, Network
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
@@ -13,8 +14,10 @@ __all__ = [
     "GatedNetwork",
     "GatedReLURegressor",
     "Network",
+    "NetworkDisplay",
     "ReLUClassifier",
     "ReLURegressor",
+    "TrainingDisplay",
     "beta_max",
     "certify",
     "polish",

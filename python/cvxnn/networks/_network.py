@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn._checks import one_of
 from cvxnn.networks._activations import activated, slope_of
 from cvxnn.networks._exchange import layers_of_sklearn, layers_of_torch, torch_module
+from cvxnn.networks._files import SavedInFiles
 from cvxnn.networks._losses import loss_named
+from cvxnn.networks._onnx import onnx_model
 from cvxnn.networks._problem import BIASES
 from cvxnn.networks._prune import pruned_layers
 
@@ -21,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class Network(SavedInFiles):
     """A two-layer network ``f(x) = sum_j a_j (w_j . x + b_j)_+ + c``.
 
     Parameters
@@ -228,9 +230,35 @@ class Network:
         layers = self.hidden_weights, self.hidden_bias, self.output_weights, self.output_bias
         return torch_module(layers, self.activation, self.negative_slope)
 
+    def to_onnx(self) -> Any:
+        """Return the network as an ONNX model in double precision.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Its input X has shape (n, d) and its output Y shape (n, C), for any n.
+
+        Raises
+        ------
+        ImportError
+            If onnx is not installed; ``pip install "cvxnn[onnx]"`` brings it.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from onnx.reference import ReferenceEvaluator
+        >>> from cvxnn import Network
+        >>> hat = Network([[1.0], [1.0], [1.0]], [1.0, 0.0, -1.0], [[1.0], [-2.0], [1.0]], [0.0])
+        >>> ReferenceEvaluator(hat.to_onnx()).run(None, {"X": np.array([[0.0], [0.5]])})
+        [array([[1. ],
+               [0.5]])]
+        """
+        layers = self.hidden_weights, self.hidden_bias, self.output_weights, self.output_bias
+        return onnx_model(layers, self.activation, self.negative_slope)
+
 
 @dataclass(frozen=True, eq=False)
-class GatedNetwork:
+class GatedNetwork(SavedInFiles):
     """A gated ReLU network ``f(x) = sum_j a_j 1[g_j . x + h_j > 0] (w_j . x + b_j)``.
 
     Which neurons are active is decided by gates that are fixed before training, so the output is
