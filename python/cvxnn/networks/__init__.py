@@ -3,6 +3,7 @@
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
+from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
 from cvxnn.networks._network import GatedNetwork, Network
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
@@ -14,7 +15,9 @@ __all__ = [
     "GatedReLURegressor",
     "Network",
     "ReLUClassifier",
+    "ReLUClassifierCV",
     "ReLURegressor",
+    "ReLURegressorCV",
     "beta_max",
     "certify",
     "polish",
