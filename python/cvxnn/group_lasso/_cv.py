@@ -96,7 +96,8 @@ class GroupLassoCV(GroupRegressor, _CrossValidated):
     cv : int, splitter or iterable of (train, test), optional
         How samples are held out; None: five folds.
     scoring : str or callable, optional
-        A scorer of scikit-learn; None: the mean loss on the held-out samples, negative.
+        A scorer of scikit-learn, called with `sample_weight` unless all weights are one. None: the
+        mean loss on the held-out samples, negative. Of equal scores the larger alpha wins.
     groups, weights, loss, delta, l1, l2, fit_intercept, positive, tol, max_iter, n_jobs
         As in `GroupLasso`.
     max_time : float, optional
@@ -193,7 +194,8 @@ class GroupLassoClassifierCV(GroupClassifier, _CrossValidated):
     cv : int, splitter or iterable of (train, test), optional
         How samples are held out; None: five stratified folds.
     scoring : str or callable, optional
-        A scorer of scikit-learn; None: the mean loss on the held-out samples, negative.
+        A scorer of scikit-learn, called with `sample_weight` unless all weights are one. None: the
+        mean loss on the held-out samples, negative. Of equal scores the larger alpha wins.
     groups, weights, loss, l1, l2, fit_intercept, positive, class_weight, tol, max_iter, n_jobs
         As in `GroupLassoClassifier`.
     max_time : float, optional
