@@ -17,9 +17,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cvxnn import ReLUClassifier, ReLUClassifierCV, ReLURegressor, ReLURegressorCV, beta_max
+from cvxnn import (
+    ReLUClassifier,
+    ReLUClassifierCV,
+    ReLURegressor,
+    ReLURegressorCV,
+    beta_max,
+    relu_path,
+)
 from cvxnn._folds import best_row
 from cvxnn.arrangements import Cells, sample_cells
+from cvxnn.networks import _path
 from cvxnn.networks._cv import _Ending, _warn_of
 
 PLAIN = {ReLURegressorCV: ReLURegressor, ReLUClassifierCV: ReLUClassifier}
@@ -56,7 +64,7 @@ def held_out_loss(model, X, y, weight):
 @parametrize_with_checks(
     [
         ReLURegressorCV(n_betas=3, eps=0.1, cv=3, patterns=50, n_jobs=1),
-        ReLUClassifierCV(n_betas=3, eps=0.1, cv=2, n_jobs=1),
+        ReLUClassifierCV(n_betas=3, eps=0.3, cv=2, n_jobs=1),
     ]
 )
 def test_estimator(estimator, check):
@@ -98,15 +106,28 @@ def test_is_a_loop_over_folds(estimator, patterns, weighted):
 
 
 @every_estimator
-def test_where_cells_are_searched_each_search_begins_with_the_last(estimator):
-    X, y = data_for(estimator, n=40, d=8)
+def test_where_cells_are_searched_folds_are_paths(estimator, monkeypatch):
+    X, y = data_for(estimator, n=30, d=7)
+    targets, loss = (y, "squared") if estimator is ReLURegressorCV else (signs(y), "logistic")
+    starts, train_once = [], _path.train
+
+    def recorded(*arguments, start, **options):
+        starts.append(None if start is None else start[0])
+        return train_once(*arguments, start=start, **options)
+
+    monkeypatch.setattr(_path, "train", recorded)
     folds = list(KFold(2).split(X))
-    model = estimator(betas=[4.0, 2.0], cv=folds, n_jobs=1).fit(X, y)
+    model = estimator(betas=[2.0, 1.0], cv=folds, n_jobs=1).fit(X, y)
     assert model.certificate_.method == "relaxation"
-    for (i, beta), (k, (train, test)) in product(enumerate([4.0, 2.0]), enumerate(folds)):
-        plain = PLAIN[estimator](0.5 * beta, n_jobs=1).fit(X[train], y[train])
-        expected = -held_out_loss(plain, X[test], y[test], np.ones(20))
-        assert model.scores_[i, k] == pytest.approx(expected, rel=0.05)
+    found = starts.copy()
+    for k, (rows, test) in enumerate(folds):
+        path = relu_path(X[rows], targets[rows], betas=[1.0, 0.5], loss=loss, n_jobs=1)
+        networks = path[1]
+        assert found[2 * k] is None
+        assert np.array_equal(found[2 * k + 1], networks[0].neurons("regularized")[0])
+        for i, network in enumerate(networks):
+            plain = network.objective(X[test], targets[test], beta=1e-300, loss=loss) / 15.0
+            assert model.scores_[i, k] == pytest.approx(-plain, rel=1e-12)
 
 
 @every_estimator
