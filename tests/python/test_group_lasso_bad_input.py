@@ -238,6 +238,24 @@ def test_labels_without_weight(estimator):
         estimator(**few_folds).fit(X, three, sample_weight=(three != 1).astype(float))
 
 
+@pytest.mark.parametrize("estimator", [GroupLassoCV, GroupLassoClassifierCV])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"cv": []}, "cv holds no folds"),
+        ({"cv": [([0, 1, 99], [2])]}, "cv: fold 0 does not fit 12 samples"),
+        ({"cv": [(range(12), [])]}, "cv holds out no sample of positive weight"),
+        (
+            {"cv": 2, "scoring": lambda model, X, y: np.nan},
+            "scoring must give a finite number, got nan",
+        ),
+    ],
+)
+def test_folds_and_scorers(estimator, options, message):
+    with pytest.raises(ValueError, match=message):
+        estimator(alphas=[0.1], **options).fit(*good_data())
+
+
 def test_a_class_that_is_held_out():
     X, y = good_data()
     rows = np.arange(12)

@@ -307,6 +307,19 @@ def test_scorers(scoring):
         assert plain.alpha_ == model.alpha_
 
 
+def test_scorers_that_take_no_weights():
+    X, y = data_for(GroupLassoCV)
+    model = make(GroupLassoCV, scoring="neg_max_error").fit(X, y)
+    plain = GroupLasso(groups=2)
+    grid = {"alpha": [0.3, 0.1, 0.02]}
+    search = GridSearchCV(plain, grid, cv=3, scoring="neg_max_error").fit(X, y)
+    for k in range(3):
+        expected = search.cv_results_[f"split{k}_test_score"]
+        assert model.scores_[:, k] == pytest.approx(expected, abs=1e-3)
+    tied = make(GroupLassoCV, scoring=lambda model, X, y: 0.5).fit(X, y)
+    assert tied.alpha_ == 0.3
+
+
 def test_cross_validation_of_three_classes():
     X, y = load_iris(return_X_y=True)
     model = GroupLassoClassifierCV(n_alphas=8, cv=3).fit(X, y)

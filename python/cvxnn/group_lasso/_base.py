@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cvxnn._checks import nonnegative_number
+from cvxnn._folds import Folds
 from cvxnn._threads import thread_count
 from cvxnn.group_lasso._callbacks import (
     CallbackSupportMixin,
@@ -23,10 +24,9 @@ from cvxnn.group_lasso._path import warn_unless_converged
 from cvxnn.group_lasso._problem import DESIGN_CHECKS, Problem
 from cvxnn.group_lasso._solving import Options, Solution, linear_outputs, solve_path
 
-__all__ = ["Folds", "GroupLassoEstimator", "TrainingData"]
+__all__ = ["GroupLassoEstimator", "TrainingData"]
 
 Array = NDArray[np.float64]
-Folds = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
 @dataclass(frozen=True, eq=False)

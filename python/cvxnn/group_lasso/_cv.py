@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
 
-from cvxnn.group_lasso._base import Folds, GroupLassoEstimator, TrainingData
+from cvxnn._folds import Folds, best_row, score_of, split
+from cvxnn.group_lasso._base import GroupLassoEstimator, TrainingData
 from cvxnn.group_lasso._callbacks import FitTasks
 from cvxnn.group_lasso._classifiers import GroupClassifier
 from cvxnn.group_lasso._losses import LOSSES
@@ -28,8 +27,7 @@ Array = NDArray[np.float64]
 
 class _CrossValidated(GroupLassoEstimator):
     def _folds(self, data: TrainingData) -> Folds:
-        splitter = check_cv(self.cv, data.y, classifier=is_classifier(self))
-        return list(splitter.split(np.zeros((len(data.y), 1)), data.y))
+        return split(self, np.zeros((len(data.y), 1)), data.y)
 
     def _solved(self, data: TrainingData, folds: Folds, tasks: FitTasks) -> Solution:
         """Choose `alpha_` by the mean score on held-out samples, and solve for it on all."""
@@ -51,7 +49,7 @@ class _CrossValidated(GroupLassoEstimator):
                 held_out = data.rows(test)
                 self.scores_[:, k] = [self._held_out_score(point, held_out) for point in path]
             solutions += path
-        best = int(np.argmax(self.scores_ @ held_out_weight))
+        best = best_row(self.scores_, held_out_weight)
         self.alpha_ = float(self.alphas_[best])
         with tasks.part("all samples"):
             final = solve_path(problem, self.alphas_[best : best + 1], _before(deadline, options))
@@ -64,7 +62,7 @@ class _CrossValidated(GroupLassoEstimator):
             model.__dict__.pop("feature_names_in_", None)  # X is an array by now
             model._keep(solution, data)
             scorer = check_scoring(self, scoring=self.scoring)
-            return float(scorer(model, data.X, data.y, sample_weight=data.weight))
+            return score_of(model, scorer, data.X, data.y, data.weight)
         n = len(data.targets)
         outputs = solution.outputs(data.X)
         if data.offset is not None:
@@ -98,7 +96,8 @@ class GroupLassoCV(GroupRegressor, _CrossValidated):
     cv : int, splitter or iterable of (train, test), optional
         How samples are held out; None: five folds.
     scoring : str or callable, optional
-        A scorer of scikit-learn; None: the mean loss on the held-out samples, negative.
+        A scorer of scikit-learn, called with `sample_weight` unless all weights are one. None: the
+        mean loss on the held-out samples, negative. Of equal scores the larger alpha wins.
     groups, weights, loss, delta, l1, l2, fit_intercept, positive, tol, max_iter, n_jobs
         As in `GroupLasso`.
     max_time : float, optional
@@ -195,7 +194,8 @@ class GroupLassoClassifierCV(GroupClassifier, _CrossValidated):
     cv : int, splitter or iterable of (train, test), optional
         How samples are held out; None: five stratified folds.
     scoring : str or callable, optional
-        A scorer of scikit-learn; None: the mean loss on the held-out samples, negative.
+        A scorer of scikit-learn, called with `sample_weight` unless all weights are one. None: the
+        mean loss on the held-out samples, negative. Of equal scores the larger alpha wins.
     groups, weights, loss, l1, l2, fit_intercept, positive, class_weight, tol, max_iter, n_jobs
         As in `GroupLassoClassifier`.
     max_time : float, optional

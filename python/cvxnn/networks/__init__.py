@@ -3,6 +3,7 @@
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
+from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
 from cvxnn.networks._displays import NetworkDisplay, TrainingDisplay
 from cvxnn.networks._network import GatedNetwork, Network
 from cvxnn.networks._path import beta_max, relu_path
@@ -16,7 +17,9 @@ __all__ = [
     "Network",
     "NetworkDisplay",
     "ReLUClassifier",
+    "ReLUClassifierCV",
     "ReLURegressor",
+    "ReLURegressorCV",
     "TrainingDisplay",
     "beta_max",
     "certify",

@@ -14,9 +14,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._problem import TrainingProblem
-from cvxnn.networks._training import choose_cells, train
+from cvxnn.networks._training import Trained, choose_cells, train
 
-__all__ = ["ConvexEstimator"]
+__all__ = ["ConvexEstimator", "fell_short"]
 
 Array = NDArray[np.float64]
 
@@ -52,14 +52,8 @@ class ConvexEstimator(BaseEstimator):
         trained = train(
             problem, chosen, gated=self._gated, tol=tol, max_time=max_time, n_threads=n_threads
         )
-        self.network_ = trained.network
-        self.certificate_ = trained.certificate
-        self.status_ = trained.status
-        self.history_ = trained.history
-        self.n_iter_ = max(1, len(trained.history) - 1)
-        # a local search that ends by itself found all that it can; its bound is another matter
-        searched = self.status_ == "stalled" and self.certificate_.method == "relaxation"
-        if self.status_ != "converged" and not searched:
+        self._keep(trained)
+        if fell_short(trained):
             warnings.warn(
                 f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "
                 f"{self.certificate_.relative_gap:.1e}, tol={self.tol:g}",
@@ -67,7 +61,21 @@ class ConvexEstimator(BaseEstimator):
                 stacklevel=3,
             )
 
+    def _keep(self, trained: Trained) -> None:
+        self.network_ = trained.network
+        self.certificate_ = trained.certificate
+        self.status_ = trained.status
+        self.history_ = trained.history
+        self.n_iter_ = max(1, len(trained.history) - 1)
+
     def _raw_outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
         checked = validate_data(self, X, dtype=np.float64, reset=False)
         return self.network_.predict(checked)
+
+
+def fell_short(trained: Trained) -> bool:
+    """Tell whether training ended before it should."""
+    # a local search that ends by itself found all that it can; its bound is another matter
+    searched = trained.status == "stalled" and trained.certificate.method == "relaxation"
+    return trained.status != "converged" and not searched

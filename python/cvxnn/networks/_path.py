@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -11,9 +13,9 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
-from cvxnn.networks._training import ChosenCells, choose_cells, train
+from cvxnn.networks._training import ChosenCells, Trained, choose_cells, train
 
-__all__ = ["beta_max", "relu_path"]
+__all__ = ["beta_grid", "beta_max", "relu_path", "trained_path"]
 
 Array = NDArray[np.float64]
 
@@ -179,21 +181,12 @@ def relu_path(
     max_time = positive_or_none("max_time", max_time)
     n_threads = thread_count(n_jobs)
     chosen = choose_cells(problem, patterns, random_state, n_threads)
-    if betas is None:
-        grid = _grid(_beta_max(problem, chosen), n_betas, eps)
-    else:
-        grid = np.sort(np.asarray(betas, dtype=np.float64).ravel())[::-1]
+    grid = beta_grid(problem, chosen, betas, n_betas, eps)
     networks: list[Network] = []
     certificates: list[Certificate] = []
-    for beta in grid:
-        trained = train(
-            problem.with_beta(positive_number("betas", beta)),
-            chosen,
-            start=networks[-1] if networks else None,
-            tol=tol,
-            max_time=max_time,
-            n_threads=n_threads,
-        )
+    for trained in trained_path(
+        problem, chosen, grid, tol=tol, max_time=max_time, n_threads=n_threads
+    ):
         assert isinstance(trained.network, Network)
         networks.append(trained.network)
         certificates.append(trained.certificate)
@@ -205,12 +198,53 @@ def _beta_max(problem: TrainingProblem, chosen: ChosenCells) -> float:
     return support_bound(problem, v, 0.0, chosen.method, chosen.cells) if np.any(v) else 0.0
 
 
-def _grid(largest: float, n_betas: int, eps: float) -> Array:
-    """Return strengths from the largest down, or one where no beta is of use."""
+def beta_grid(
+    problem: TrainingProblem,
+    chosen: ChosenCells,
+    betas: ArrayLike | None,
+    n_betas: int,
+    eps: float,
+) -> Array:
+    """Return decreasing strengths: those given, or a logarithmic grid down from `beta_max`.
+
+    The grid is a single one where no beta is of use.
+    """
+    if betas is not None:
+        given = np.asarray(betas)
+        if given.ndim != 1 or given.size == 0:
+            raise ValueError(f"betas must be a non-empty list of numbers, got shape {given.shape}")
+        values = [positive_number("betas", value) for value in given.tolist()]
+        return np.sort(values)[::-1].copy()
     eps = positive_number("eps", eps)
     if eps >= 1.0:
         raise ValueError(f"eps must be less than 1, got {eps}")
     n_betas = positive_integer("n_betas", n_betas)
+    largest = _beta_max(problem, chosen)
     if largest == 0.0:
         return np.ones(1)
     return np.asarray(largest * np.geomspace(1.0, eps, n_betas))
+
+
+def trained_path(
+    problem: TrainingProblem,
+    chosen: ChosenCells,
+    betas: Array,
+    *,
+    tol: float,
+    max_time: float | None,
+    n_threads: int,
+) -> Iterator[Trained]:
+    """Train for one beta after the other, each local search from the network before."""
+    start = None
+    for beta in betas.tolist():
+        trained = train(
+            problem.with_beta(beta),
+            chosen,
+            start=start,
+            tol=tol,
+            max_time=max_time,
+            n_threads=n_threads,
+        )
+        assert isinstance(trained.network, Network)
+        start = trained.network
+        yield trained

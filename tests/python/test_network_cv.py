@@ -1,0 +1,485 @@
+"""The strength of the weight decay by cross-validation."""
+
+import doctest
+import pickle
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import with_bias
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit, StratifiedKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from cvxnn import (
+    ReLUClassifier,
+    ReLUClassifierCV,
+    ReLURegressor,
+    ReLURegressorCV,
+    beta_max,
+    relu_path,
+)
+from cvxnn._folds import best_row
+from cvxnn.arrangements import Cells, sample_cells
+from cvxnn.networks import _path
+from cvxnn.networks._cv import _Ending, _warn_of
+
+PLAIN = {ReLURegressorCV: ReLURegressor, ReLUClassifierCV: ReLUClassifier}
+BETAS = [3.0, 1.0, 0.3]
+every_estimator = pytest.mark.parametrize("estimator", PLAIN)
+
+
+def data_for(estimator, n=24, d=2, seed=0):
+    """Noisy data with something to learn."""
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((n, d))
+    y = np.abs(X[:, 0]) + 0.5 * random.standard_normal(n)
+    return (X, y) if estimator is ReLURegressorCV else (X, np.where(y > 0.7, "yes", "no"))
+
+
+def make(estimator, **options):
+    """Return an estimator whose fit takes a moment."""
+    return estimator(**{"betas": BETAS, "cv": 3, "n_jobs": 1} | options)
+
+
+def signs(y):
+    return np.where(y == "yes", 1.0, -1.0)
+
+
+def held_out_loss(model, X, y, weight):
+    outputs = model.network_.predict(X)
+    if isinstance(model, ReLURegressor):
+        return np.average(0.5 * (outputs - y) ** 2, weights=weight)
+    return np.average(np.log1p(np.exp(-signs(y) * outputs)), weights=weight)
+
+
+# sampled cells, because some checks have noise in ten features to be searched for cells
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(
+    [
+        ReLURegressorCV(n_betas=3, eps=0.1, cv=3, patterns=50, n_jobs=1),
+        ReLUClassifierCV(n_betas=3, eps=0.3, cv=2, n_jobs=1),
+    ]
+)
+def test_estimator(estimator, check):
+    check(estimator)
+
+
+@every_estimator
+@pytest.mark.parametrize("patterns", ["auto", 10, "cells"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_is_a_loop_over_folds(estimator, patterns, weighted):
+    """Plain fits with beta times the share of the weight, scored by the mean loss."""
+    X, y = data_for(estimator)
+    weight = np.linspace(0.5, 1.5, 24) if weighted else np.ones(24)
+    if patterns == "cells":
+        patterns = sample_cells(with_bias(X, "regularized"), 12, random_state=1)
+    folds = list(ShuffleSplit(3, test_size=0.3, random_state=0).split(X))
+    options = {"patterns": patterns, "n_jobs": 1, "random_state": 4}
+    model = estimator(betas=[1.0, 3.0, 0.3], cv=folds, **options)
+    assert model.fit(X, y, sample_weight=weight if weighted else None) is model
+    assert model.betas_.tolist() == BETAS
+    scores = np.empty((3, 3))
+    for (i, beta), (k, (train, test)) in product(enumerate(BETAS), enumerate(folds)):
+        if isinstance(patterns, Cells):
+            options["patterns"] = Cells.from_dense(patterns.to_dense()[:, train])
+        share = weight[train].sum() / weight.sum()
+        plain = PLAIN[estimator](share * beta, **options)
+        plain.fit(X[train], y[train], sample_weight=weight[train])
+        scores[i, k] = -held_out_loss(plain, X[test], y[test], weight[test])
+    assert model.scores_ == pytest.approx(scores, rel=1e-12)
+    held_out = [weight[test].sum() for _, test in folds]
+    assert model.beta_ == BETAS[np.argmax(scores @ held_out)]
+    options["patterns"] = patterns
+    final = PLAIN[estimator](model.beta_, **options).fit(X, y, sample_weight=weight)
+    assert np.array_equal(model.predict(X), final.predict(X))
+    assert model.certificate_.objective == final.certificate_.objective
+    assert model.certificate_.lower_bound == final.certificate_.lower_bound
+    assert (model.status_, model.n_iter_) == (final.status_, final.n_iter_)
+    assert model.history_["objective"].tolist() == final.history_["objective"].tolist()
+
+
+@every_estimator
+def test_where_cells_are_searched_folds_are_paths(estimator, monkeypatch):
+    X, y = data_for(estimator, n=30, d=7)
+    targets, loss = (y, "squared") if estimator is ReLURegressorCV else (signs(y), "logistic")
+    starts, train_once = [], _path.train
+
+    def recorded(*arguments, start, **options):
+        starts.append(None if start is None else start[0])
+        return train_once(*arguments, start=start, **options)
+
+    monkeypatch.setattr(_path, "train", recorded)
+    folds = list(KFold(2).split(X))
+    model = estimator(betas=[2.0, 1.0], cv=folds, n_jobs=1).fit(X, y)
+    assert model.certificate_.method == "relaxation"
+    found = starts.copy()
+    for k, (rows, test) in enumerate(folds):
+        path = relu_path(X[rows], targets[rows], betas=[1.0, 0.5], loss=loss, n_jobs=1)
+        networks = path[1]
+        assert found[2 * k] is None
+        assert np.array_equal(found[2 * k + 1], networks[0].neurons("regularized")[0])
+        for i, network in enumerate(networks):
+            plain = network.objective(X[test], targets[test], beta=1e-300, loss=loss) / 15.0
+            assert model.scores_[i, k] == pytest.approx(-plain, rel=1e-12)
+
+
+@every_estimator
+@pytest.mark.parametrize("bias", ["regularized", "none"])
+def test_default_grid(estimator, bias):
+    X, y = data_for(estimator)
+    weight = np.linspace(0.5, 1.5, 24)
+    model = estimator(n_betas=4, eps=0.05, cv=2, bias=bias, n_jobs=1)
+    model.fit(X, y, sample_weight=weight)
+    loss, targets = "squared", y
+    if estimator is ReLUClassifierCV:
+        loss, targets = "logistic", signs(y)
+    largest = beta_max(X, targets, loss=loss, bias=bias, sample_weight=weight)
+    assert model.betas_ == pytest.approx(largest * np.geomspace(1.0, 0.05, 4), rel=1e-9)
+    assert model.scores_.shape == (4, 2)
+    assert estimator().get_params()["n_betas"] == 20
+
+
+def test_targets_without_a_signal():
+    model = ReLURegressorCV(n_jobs=1).fit(np.arange(10.0)[:, None], np.zeros(10))
+    assert model.betas_.tolist() == [1.0]
+    assert model.scores_.tolist() == [[0.0] * 5]
+    assert model.network_.n_neurons == 0
+
+
+@pytest.mark.parametrize(
+    "estimator, scoring",
+    [
+        (ReLURegressorCV, "r2"),
+        (ReLURegressorCV, "neg_mean_squared_error"),
+        (ReLURegressorCV, "neg_max_error"),  # takes no weights
+        (ReLUClassifierCV, "accuracy"),
+        (ReLUClassifierCV, "neg_log_loss"),
+        (ReLUClassifierCV, "roc_auc"),
+    ],
+)
+def test_scorers(estimator, scoring):
+    """They score as in a grid search, whose betas are not multiplied."""
+    X, y = data_for(estimator)
+    model = make(estimator, scoring=scoring).fit(X, y)
+    plain = PLAIN[estimator](n_jobs=1)
+    grid = {"beta": [2.0 / 3.0 * beta for beta in BETAS]}
+    search = GridSearchCV(plain, grid, cv=3, scoring=scoring).fit(X, y)
+    for k in range(3):
+        expected = search.cv_results_[f"split{k}_test_score"]
+        assert model.scores_[:, k] == pytest.approx(expected, rel=1e-9)
+    default = make(estimator).fit(X, y)
+    if scoring == "neg_log_loss":
+        assert default.scores_ == pytest.approx(model.scores_, rel=1e-9)
+    if scoring == "neg_mean_squared_error":
+        assert 2.0 * default.scores_ == pytest.approx(model.scores_, rel=1e-9)
+
+
+def test_a_scorer_of_ones_own_gets_the_labels_and_the_weights():
+    X, y = data_for(ReLUClassifierCV)
+    weight = np.linspace(0.5, 1.5, 24)
+    seen = []
+
+    def scorer(model, X, y, sample_weight=None):
+        seen.append((set(y), len(X), sample_weight))
+        return float(model.predict_proba(X)[0, 1])
+
+    make(ReLUClassifierCV, scoring=scorer).fit(X, y, sample_weight=weight)
+    assert len(seen) == 9
+    held_out = [test for _, test in StratifiedKFold(3).split(X, y)]
+    for i, (labels, n, weights) in enumerate(seen):
+        assert labels == {"yes", "no"}
+        assert n == 8
+        assert np.array_equal(weights, weight[held_out[i // 3]])
+    seen.clear()
+    make(ReLUClassifierCV, scoring=scorer).fit(X, y)
+    assert [weights for _, _, weights in seen] == [None] * 9
+
+
+@every_estimator
+def test_the_larger_of_betas_that_tie(estimator):
+    X, y = data_for(estimator)
+    ranks = {beta: rank for rank, beta in enumerate(BETAS)}
+
+    def choice(score_of_rank):
+        def scorer(model, X, y):
+            # in folds, betas are multiplied by 2/3
+            return score_of_rank[ranks[round(1.5 * model.certificate_.beta, 6)]]
+
+        return make(estimator, scoring=scorer).fit(X, y).beta_
+
+    assert choice([0.1, 0.1, 0.1]) == 3.0
+    assert choice([0.1, 0.7, 0.7]) == 1.0
+    assert choice([0.1, 0.7, 0.7 + 1e-15]) == 1.0  # no more than rounding
+    assert choice([-3.0, -2.0, -1.0]) == 0.3
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(1, 5))
+def test_the_first_row_of_the_best_mean(seed, n_rows, n_folds):
+    random = np.random.default_rng(seed)
+    scores = random.integers(-3, 3, (n_rows, n_folds))
+    weight = random.integers(0, 3, n_folds) + (np.arange(n_folds) == 0)
+    totals = (scores @ weight).tolist()  # exact
+    assert best_row(scores / 7.0, weight / 3.0) == totals.index(max(totals))
+
+
+@every_estimator
+def test_weights_are_repetitions(estimator):
+    X, y = data_for(estimator)
+    weight = np.arange(24) % 3
+    rows = np.repeat(np.arange(24), weight)
+    folds = list(KFold(3).split(X))
+    held_out = [np.isin(rows, test) for _, test in folds]
+    repeated_folds = [(~test, test) for test in held_out]  # masks do as well
+    weighted = estimator(n_betas=4, cv=folds, n_jobs=1).fit(X, y, sample_weight=weight)
+    repeated = estimator(n_betas=4, cv=repeated_folds, n_jobs=1).fit(X[rows], y[rows])
+    assert weighted.betas_ == pytest.approx(repeated.betas_, rel=1e-12)
+    assert weighted.scores_ == pytest.approx(repeated.scores_, rel=1e-6)
+    assert weighted.beta_ == pytest.approx(repeated.beta_, rel=1e-12)
+
+
+@every_estimator
+def test_samples_drawn_twice_weigh_twice(estimator):
+    X, y = data_for(estimator)
+    drawn = np.random.default_rng(1).integers(0, 24, 24)
+    rest = np.setdiff1d(np.arange(24), drawn)
+    model = make(estimator, cv=[(drawn, rest)]).fit(X, y)
+    for i, beta in enumerate(BETAS):
+        plain = PLAIN[estimator](beta, n_jobs=1).fit(X[drawn], y[drawn])
+        expected = -held_out_loss(plain, X[rest], y[rest], np.ones(len(rest)))
+        assert model.scores_[i, 0] == pytest.approx(expected, rel=1e-12)
+
+
+@every_estimator
+def test_scaled_weights_scale_the_grid_only(estimator):
+    X, y = data_for(estimator)
+    plain = estimator(n_betas=4, cv=3, n_jobs=1).fit(X, y)
+    scaled = estimator(n_betas=4, cv=3, n_jobs=1).fit(X, y, sample_weight=np.full(24, 4.0))
+    assert scaled.betas_ == pytest.approx(4.0 * plain.betas_, rel=1e-9)
+    assert scaled.scores_ == pytest.approx(plain.scores_, rel=1e-6)
+    assert scaled.beta_ == pytest.approx(4.0 * plain.beta_, rel=1e-9)
+
+
+@every_estimator
+def test_folds_without_weight(estimator):
+    X, y = data_for(estimator)
+    folds = list(KFold(4).split(X))
+    weight = np.ones(24)
+    weight[folds[1][1]] = 0.0
+    model = make(estimator, cv=folds).fit(X, y, sample_weight=weight)
+    assert not model.scores_[:, 1].any()
+    kept = np.flatnonzero(weight)
+    parts = [tuple(np.isin(kept, part) for part in fold) for i, fold in enumerate(folds) if i != 1]
+    removed = make(estimator, cv=parts).fit(X[kept], y[kept])
+    assert removed.scores_ == pytest.approx(model.scores_[:, [0, 2, 3]], rel=1e-12)
+    assert removed.beta_ == model.beta_
+
+
+def test_folds_of_classifiers_are_stratified():
+    X, y = data_for(ReLUClassifierCV)
+    order = np.argsort(y, kind="stable")  # consecutive folds would lack a class
+    X, y = X[order], y[order]
+    given = list(StratifiedKFold(5).split(X, y))
+    model = make(ReLUClassifierCV, cv=None).fit(X, y)
+    assert np.array_equal(model.scores_, make(ReLUClassifierCV, cv=given).fit(X, y).scores_)
+
+
+def test_a_class_that_is_held_out():
+    X, y = data_for(ReLUClassifierCV)
+    rows = np.arange(24)
+    folds = [(rows, rows), (rows[y == "no"], rows[y == "yes"])]
+    message = "without the samples held out in fold 1: y must hold two classes, but only one class"
+    with pytest.raises(ValueError, match=message):
+        make(ReLUClassifierCV, cv=folds).fit(X, y)
+    weight = 1.0 * (rows != rows[y == "yes"][0])  # one sample of the class is left, of weight zero
+    folds[1] = (np.r_[rows[y == "no"], rows[y == "yes"][:1]], rows[y == "yes"])
+    with pytest.raises(ValueError, match=message):
+        make(ReLUClassifierCV, cv=folds).fit(X, y, sample_weight=weight)
+    # the held-out part may lack a class
+    folds[1] = (rows, rows[y == "yes"])
+    assert np.isfinite(make(ReLUClassifierCV, cv=folds).fit(X, y).scores_).all()
+
+
+@every_estimator
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"betas": []}, r"betas must be a non-empty list of numbers, got shape \(0,\)"),
+        ({"betas": 0.1}, r"betas must be a non-empty list of numbers, got shape \(\)"),
+        ({"betas": [[0.1]]}, r"betas must be a non-empty list of numbers, got shape \(1, 1\)"),
+        ({"betas": [0.1, 0.0]}, "betas must be a positive finite number, got 0.0"),
+        ({"betas": [0.1, np.nan]}, "betas must be a positive finite number, got nan"),
+        ({"betas": ["a"]}, "betas must be a positive finite number, got 'a'"),
+        ({"betas": None, "n_betas": 0}, "n_betas must be a positive integer, got 0"),
+        ({"betas": None, "n_betas": 2.5}, "n_betas must be a positive integer, got 2.5"),
+        ({"betas": None, "eps": 1.0}, "eps must be less than 1, got 1.0"),
+        ({"betas": None, "eps": -1.0}, "eps must be a positive finite number, got -1.0"),
+        ({"cv": 1}, "n_splits=2 or more"),
+        ({"cv": 25}, "n_splits=25"),
+        ({"cv": "five"}, "Expected `?cv`? as an integer.* Got five"),
+        ({"cv": []}, "cv holds no folds"),
+        ({"cv": [([0, 1, 99], [2])]}, "cv: fold 0 does not fit 24 samples"),
+        ({"cv": [([0.5], [2])]}, "cv: fold 0 does not fit 24 samples"),
+        ({"cv": [([], [0, 1])]}, "without the samples held out in fold 0: "),
+        ({"cv": [(range(24), [])]}, "cv holds out no sample of positive weight"),
+        ({"scoring": "beauty"}, "'beauty'|beauty"),
+        ({"scoring": lambda model, X, y: np.nan}, "scoring must give a finite number, got nan"),
+        ({"scoring": lambda model, X, y: "good"}, "scoring must give a finite number, got 'good'"),
+        ({"scoring": ["r2", "max_error"]}, "scoring"),
+        ({"patterns": "all"}, "patterns must be .* got 'all'"),
+        ({"patterns": Cells.from_dense(np.ones((3, 9)))}, "patterns has 9 .* X has 24 samples"),
+        ({"bias": "free"}, "bias must be one of .* got 'free'"),
+        ({"tol": 0.0}, "tol must be a positive finite number, got 0.0"),
+        ({"max_time": 0}, "max_time must be a positive finite number, got 0"),
+        ({"n_jobs": 0}, "n_jobs must be None or a non-zero integer, got 0"),
+    ],
+)
+def test_bad_options(estimator, options, message):
+    with pytest.raises(ValueError, match=message):
+        make(estimator, **options).fit(*data_for(estimator))
+
+
+@every_estimator
+@pytest.mark.parametrize(
+    "weight, message",
+    [
+        (np.ones(5), "sample_weight"),
+        (-np.ones(24), "Negative values in data passed to `sample_weight`"),
+        (np.full(24, np.nan), "sample_weight contains NaN"),
+        (np.zeros(24), "[Ss]ample.weight|y must hold two classes"),
+    ],
+)
+def test_bad_weights(estimator, weight, message):
+    X, y = data_for(estimator)
+    with pytest.raises(ValueError, match=message):
+        make(estimator).fit(X, y, sample_weight=weight)
+
+
+@every_estimator
+def test_one_warning_of_all_fits_that_did_not_converge(estimator):
+    X, y = data_for(estimator, n=60, d=6)
+    model = make(estimator, patterns=100, tol=1e-12, max_time=1e-9, random_state=0)
+    message = rf"10 of the 10 fits of {estimator.__name__} \(also the one on all samples\) did not "
+    with pytest.warns(ConvergenceWarning, match=message) as caught:
+        model.fit(X, y)
+    assert len(caught) == 1
+    assert "'time_limit' at a relative gap of" in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert model.status_ == "time_limit"
+    assert model.certificate_.verify(X, y if estimator is ReLURegressorCV else signs(y))
+
+
+def test_a_warning_of_folds_only():
+    endings = [
+        _Ending("time_limit", 0.2, 3.0, fell_short=True),
+        _Ending("iteration_limit", 0.3, 1.0, fell_short=True),
+        _Ending("stalled", 0.9, 0.3, fell_short=False),  # a search whose bound is loose
+        _Ending("converged", 1e-5, 1.0, fell_short=False),
+    ]
+    message = (
+        "^2 of the 4 fits of Model did not converge; the worst stopped with status "
+        "'iteration_limit' at a relative gap of 3.0e-01 for beta=1, tol=0.0001$"
+    )
+    with pytest.warns(ConvergenceWarning, match=message):
+        _warn_of("Model", endings, 1e-4)
+    _warn_of("Model", endings[2:], 1e-4)  # nothing to tell
+
+
+@every_estimator
+@pytest.mark.parametrize("n, d, patterns", [(80, 2, "auto"), (60, 8, 100), (30, 7, "auto")])
+def test_threads(estimator, n, d, patterns):
+    X, y = data_for(estimator, n=n, d=d)
+    options = {"betas": None, "n_betas": 2, "eps": 0.3, "cv": 2}
+    options |= {"patterns": patterns, "random_state": 2}
+    one = make(estimator, **options).fit(X, y)
+    two = make(estimator, **options, n_jobs=2).fit(X, y)
+    assert one.betas_.tobytes() == two.betas_.tobytes()
+    assert one.scores_.tobytes() == two.scores_.tobytes()
+    assert one.network_.hidden_weights.tobytes() == two.network_.hidden_weights.tobytes()
+    assert one.certificate_.lower_bound == two.certificate_.lower_bound
+
+
+@every_estimator
+def test_fitted_attributes(estimator, capfd):
+    X, y = data_for(estimator)
+    with pytest.raises(NotFittedError):
+        make(estimator).predict(X)
+    model = make(estimator).fit(X, y)
+    plain = PLAIN[estimator](n_jobs=1).fit(X, y)
+    added = {"beta_", "betas_", "scores_"}  # and no networks but the one
+    fitted = {name for name in vars(model) if name.endswith("_")}
+    assert fitted == {name for name in vars(plain) if name.endswith("_")} | added
+    assert model.score(X, y) == pytest.approx(
+        PLAIN[estimator](model.beta_, n_jobs=1).fit(X, y).score(X, y)
+    )
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+
+
+@every_estimator
+def test_a_source_of_randomness_is_used_in_order(estimator):
+    X, y = data_for(estimator, d=6)
+    options = {"patterns": 20, "n_jobs": 1}
+    model = make(estimator, random_state=np.random.RandomState(3), **options).fit(X, y)
+    again = make(estimator, random_state=np.random.RandomState(3), **options).fit(X, y)
+    assert np.array_equal(model.scores_, again.scores_)
+    plain = PLAIN[estimator](model.beta_, random_state=np.random.RandomState(3), **options)
+    assert np.array_equal(model.predict(X), plain.fit(X, y).predict(X))
+
+
+@every_estimator
+def test_clone_and_pickle(estimator):
+    X, y = data_for(estimator)
+    cells = sample_cells(with_bias(X, "regularized"), 10, random_state=0)
+    model = make(estimator, patterns=cells, scoring="r2")
+    copy = clone(model)
+    assert copy.get_params().keys() == model.get_params().keys()
+    assert copy.patterns == cells
+    assert copy.betas == BETAS
+    model.set_params(scoring=None).fit(X, y)
+    restored = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(restored.predict(X), model.predict(X))
+    assert np.array_equal(restored.scores_, model.scores_)
+    assert restored.certificate_.lower_bound == model.certificate_.lower_bound
+
+
+@every_estimator
+def test_pipeline_and_grid_search(estimator):
+    X, y = data_for(estimator)
+    pipeline = make_pipeline(StandardScaler(), make(estimator))
+    grid = {f"{estimator.__name__.lower()}__bias": ["regularized", "none"]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_[-1].beta_ in BETAS
+
+
+@every_estimator
+@pytest.mark.parametrize("scoring", [None, "score"])
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_data_frames(estimator, scoring, library):
+    frames = pytest.importorskip(library)
+    X, y = data_for(estimator)
+    if scoring == "score":
+        scoring = "r2" if estimator is ReLURegressorCV else "accuracy"
+    frame = frames.DataFrame({"width": X[:, 0], "height": X[:, 1]})
+    target = frames.Series("target", y) if library == "polars" else frames.Series(y)
+    model = make(estimator, scoring=scoring).fit(frame, target)
+    assert model.feature_names_in_.tolist() == ["width", "height"]
+    expected = make(estimator, scoring=scoring).fit(X, y)
+    assert np.array_equal(model.scores_, expected.scores_)
+    assert np.array_equal(model.predict(frame), expected.predict(X))
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[["height", "width"]])
+
+
+def test_the_page_of_documentation():
+    page = Path(__file__).parents[2] / "docs" / "cross_validation.md"
+    results = doctest.testfile(str(page), module_relative=False)
+    assert results.attempted > 0
+    assert results.failed == 0
