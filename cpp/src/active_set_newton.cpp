@@ -16,8 +16,11 @@ namespace {
 
 constexpr Index kMostUnknowns = 800;  // with more, other methods are faster
 constexpr int kMostSteps = 400;
-constexpr double kStationary = 1e-12;  // reduced gradient, relative to beta
-constexpr double kMultiplier = 1e-10;  // of a row, and excess of a zero block: the same
+constexpr double kStationary = 1e-12;   // reduced gradient, relative to beta
+constexpr double kShortShare = 0.2;     // of a step, below which the next is damped
+constexpr double kLeastDamping = 1e-6;  // relative to the curvature
+constexpr double kNegligible = 1e-15;   // gain of a step, relative to the objective
+constexpr double kMultiplier = 1e-10;   // of a row, and excess of a zero block: the same
 
 class ActiveSetNewton {
  public:
@@ -49,15 +52,17 @@ class ActiveSetNewton {
       least = std::min(least, residual);
       const bool stationary = residual <= kStationary * program_.beta;
       const bool noise = idle >= 4 && residual <= 1e-6 * program_.beta;
-      if (stationary || noise) {
-        if (release_rows() || enter_blocks()) {
-          least = std::numeric_limits<double>::infinity();
-          idle = 0;
-          continue;
-        }
-        return working_set_gap(program_, loss_, set_, execution_) <= gap;
+      if (!stationary && !noise) {
+        if (newton_step()) continue;
+        // a residual that no step lowers, in a direction of great curvature
+        if (!(decrement_ <= kNegligible * std::abs(before_))) return false;
       }
-      if (!newton_step()) return false;
+      if (release_rows() || enter_blocks()) {
+        least = std::numeric_limits<double>::infinity();
+        idle = 0;
+        continue;
+      }
+      return working_set_gap(program_, loss_, set_, execution_) <= gap;
     }
     return false;
   }
@@ -292,7 +297,8 @@ class ActiveSetNewton {
   }
 
   bool newton_step() {
-    const Matrix system = hessian();
+    Matrix system = hessian();
+    system.diagonal() *= 1.0 + damping_;
     start_ = set_.blocks;
     before_ = objective();
     for (const bool vanish : {true, false}) {
@@ -305,7 +311,10 @@ class ActiveSetNewton {
       for (std::size_t a = 0; a < active_.size(); ++a) {
         steps_.push_back(faces_[a] * y.segment(starts_[a], faces_[a].cols()));
       }
-      if (projected_step()) return true;
+      if (projected_step()) {
+        damping_ = damping_ > kLeastDamping ? 0.1 * damping_ : 0.0;
+        return true;
+      }
       if (!vanish || none) return blocked_step();
     }
     return false;
@@ -404,8 +413,7 @@ class ActiveSetNewton {
     const Event event =
         *std::min_element(events.begin(), events.end(),
                           [](const Event& a, const Event& b) { return a.share < b.share; });
-    const bool short_step = event.share < 1e-12;
-    const double noise = tiny() || short_step ? 1e-14 * std::abs(before_) : 0.0;
+    const double noise = 1e-14 * std::abs(before_);  // a row to hold on to is worth that
     if (event.row == -1) {
       go(event.share);
       active(event.block).u.setZero();
@@ -422,11 +430,15 @@ class ActiveSetNewton {
       if (objective() <= before_ - 1e-4 * event.share * decrement_ + noise) return true;
       restore();
     }
-    for (double share = event.row == -1 ? 0.9 * event.share : event.share; share > 1e-10;
-         share *= 0.5) {
+    const double first = event.row == -1 ? 0.9 * event.share : event.share;
+    for (double share = first; share > 1e-10; share *= 0.5) {
       go(share);
       update_predictions();
-      if (objective() < before_ - 1e-4 * share * decrement_) return true;
+      if (objective() < before_ - 1e-4 * share * decrement_) {
+        // where the curvature changes from place to place, the model holds nearby only
+        if (share < kShortShare * first) damping_ = std::max(kLeastDamping, 10.0 * damping_);
+        return true;
+      }
       restore();
     }
     return false;
@@ -449,6 +461,7 @@ class ActiveSetNewton {
   std::vector<Vector> steps_;
   double before_ = 0.0;  // objective
   double decrement_ = 0.0;
+  double damping_ = 0.0;
   double last_release_ = std::numeric_limits<double>::infinity();
   BlockGram gram_;
 };

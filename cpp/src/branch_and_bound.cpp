@@ -135,17 +135,17 @@ class Search {
     return begin;
   }
 
-  // What a bound must not exceed. Bounds include rounding, so a cone may exceed it by twice that.
+  // What a bound must not exceed. Bounds include rounding: twice what no cut can avoid is allowed.
   double target() const {
     const double top = std::max(options_.floor, highest_);
     const double share = options_.share * (top - options_.floor);
     return (1.0 + options_.tol) * top + share;
   }
 
-  // Of linear functions at unit vectors of a cone, as a multiple of the largest terms there.
-  double rounding_in(const Cone<kRank>& cone, double shortest) const {
+  // Of linear functions at unit vectors of a cone; and what there is even in a thin part of it.
+  std::array<double, 2> rounding_in(const Cone<kRank>& cone, double shortest) const {
     const Vector at_rays = cone.rays.cwiseAbs().transpose() * magnitudes_;
-    return rounding_ * at_rays.maxCoeff() / shortest;
+    return {rounding_ * at_rays.maxCoeff() / shortest, rounding_ * at_rays.minCoeff()};
   }
 
   void wave() {
@@ -209,8 +209,8 @@ class Search {
   void examine(Cone<kRank>& cone, double target, simplicial::Workspace<kRank>& work,
                Outcome<kRank>& outcome) const {
     simplicial::Bounder<kRank> bounder(rows_, cone, work);
-    const double rounding = rounding_in(cone, bounder.shortest());
-    target += 2.0 * rounding;
+    const auto [rounding, least] = rounding_in(cone, bounder.shortest());
+    target += 2.0 * least;
     double upper = 0.0;
     for (const int sign : {1, -1}) {
       const std::size_t side = sign > 0 ? 0 : 1;
@@ -233,7 +233,7 @@ class Search {
     const auto ends = cone.rays.col(i).cwiseAbs() + cone.rays.col(j).cwiseAbs();
     if (magnitudes_.dot(edge) < kShortEdge * magnitudes_.dot(ends)) {
       outcome.settled = std::max(outcome.settled, cone.upper);
-      outcome.thin = cone.upper - 2.0 * rounding;
+      outcome.thin = cone.upper - 2.0 * least;
       return;
     }
     Vector at_point(work.values.cols());

@@ -21,6 +21,7 @@ Result approach_kinks(const Loss& loss, double beta, const SolverOptions& option
                       const Solve& solve, const Predict& predict) {
   constexpr double kFirstWidth = 0.1;  // of the mean loss without a network
   constexpr double kNarrower = 0.2;
+  constexpr double kShare = 0.4;  // of the tolerance for the smooth problem, and for what it lost
   constexpr int kMostRounds = 40;
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
   const Vector null = Vector::Zero(loss.size());
@@ -34,7 +35,7 @@ Result approach_kinks(const Loss& loss, double beta, const SolverOptions& option
     const std::unique_ptr<Loss> smooth = loss.smoothed(center, width);
     SolverOptions inner = options;
     inner.on_round = nullptr;
-    inner.tol = std::max(tol, 0.5 * options.tol);
+    inner.tol = std::max(tol, kShare * options.tol);
     inner.max_seconds = deadline.max_seconds - deadline.elapsed();
     last = solve(*smooth, inner, round > 0 ? &last : nullptr);
     const Vector f = predict(last);
@@ -68,7 +69,7 @@ Result approach_kinks(const Loss& loss, double beta, const SolverOptions& option
 
     const double target = options.tol * std::abs(best.objective);
     const double gap = best.objective - best.lower_bound;
-    const bool there = lost <= 0.5 * target && inner.tol <= 0.5 * options.tol;
+    const bool there = lost <= kShare * target && inner.tol <= kShare * options.tol;
     best.status = last.proved && gap <= target ? Status::converged
                   : deadline.passed()          ? Status::time_limit
                   : there                      ? ended

@@ -37,7 +37,7 @@ Vector MaskedOperator::apply_transposed(Index cell, const Vector& v) const {
 
 Matrix MaskedOperator::gram(Index cell, const Vector& h) const {
   Vector masked(n_rows());
-  masked_copy(cells->pattern(cell), slope, h.data(), n_rows(), masked.data());
+  masked_copy(cells->pattern(cell), slope * slope, h.data(), n_rows(), masked.data());
   return X->transpose() * (masked.asDiagonal() * *X);
 }
 

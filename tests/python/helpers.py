@@ -146,7 +146,7 @@ def reference_network_optimum(X, y, beta, *, loss, delta, slope, bias):
     }[loss]()
     constraints = [cp.multiply(2.0 * active - 1.0, design @ part) >= 0.0 for part in (plus, minus)]
     program = cp.Problem(cp.Minimize(value + beta * penalty), constraints)
-    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-10, tol_feas=1e-10)
+    program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-9, tol_feas=1e-9)
     assert program.status == cp.OPTIMAL
     return program.value
 

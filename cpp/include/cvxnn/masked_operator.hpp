@@ -21,7 +21,7 @@ struct MaskedOperator {
   void apply_add(Index cell, const Vector& u, double scale, Vector& f) const;
   // X' A_cell v.
   Vector apply_transposed(Index cell, const Vector& v) const;
-  // X' A_cell diag(h) X, lower and upper part.
+  // X' A_cell diag(h) A_cell X, lower and upper part.
   Matrix gram(Index cell, const Vector& h) const;
 };
 

@@ -149,6 +149,8 @@ class TrainingProblem:
         design, centre, height, inflation = _design(
             self.inputs, self.bias, float(np.clip(height, _LOWEST, _HIGHEST))
         )
+        # as a certificate is verified with the highest column, which is short of the limit too
+        inflation *= self.inflation
         return replace(self, design=design, centre=centre, height=height, inflation=inflation)
 
     def spread(self, v: Array) -> Array:

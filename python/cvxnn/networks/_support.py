@@ -14,6 +14,7 @@ __all__ = ["support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
 _BOUND_TOL = 1e-11
+_BOUND_TOL_OF_FREE = 1e-9  # rounding grows with the high column; the inflation leaves room
 
 
 def support_bound(
@@ -46,7 +47,7 @@ def support_bound(
             v,
             slope=problem.slope,
             floor=floor,
-            tol=_BOUND_TOL,
+            tol=_BOUND_TOL_OF_FREE if problem.bias == "free" else _BOUND_TOL,
             max_seconds=np.inf,
             n_threads=1,
         )
@@ -84,4 +85,5 @@ def _relaxed(
         return relaxed_support(design, v, problem.slope, floor, patience)
     low = design.copy(order="F")
     low[:, -1] = np.linalg.norm(design[:, :-1], axis=1).max() or 1.0
-    return float(np.sqrt(2.0)) * relaxed_support(low, v, problem.slope, 0.0, patience)
+    root = float(np.sqrt(2.0))
+    return root * relaxed_support(low, v, problem.slope, floor / root, patience)

@@ -124,8 +124,16 @@ def _every_cell(
             f"patterns='exact': {error}; use patterns='auto' or a number of sampled cells, "
             "fewer samples, or fewer features"
         ) from None
-    packed = core.enumerate_cells(arrangement, "auto", True, n_threads)
-    return ChosenCells(Cells(packed, len(problem.y)), complete=True)
+    cells = Cells(core.enumerate_cells(arrangement, "auto", True, n_threads), n)
+    return ChosenCells(_one_of_opposites(problem, cells), complete=True)
+
+
+def _one_of_opposites(problem: TrainingProblem, cells: Cells) -> Cells:
+    """Keep one of each two opposite cells for the absolute value, where neurons u and -u agree."""
+    rows = np.flatnonzero(problem.design.any(axis=1))
+    if problem.activation != "abs" or len(rows) == 0:
+        return cells
+    return cells[cells.to_dense()[:, rows[0]]]
 
 
 def train(
