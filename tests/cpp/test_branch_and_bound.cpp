@@ -49,6 +49,30 @@ TEST_CASE("branch and bound: the maximum over all cells, generic and tied rows")
   }
 }
 
+TEST_CASE("branch and bound: other activations, and columns of very different height") {
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    const Index d = 2 + static_cast<Index>(seed % 3);
+    const double slope = seed % 2 == 0 ? -1.0 : 0.3;
+    Matrix X = seed % 3 == 0 ? test::integers(15, d, 2, seed) : test::gaussian(15, d, seed);
+    const bool high = seed % 5 == 4;
+    if (high) X.col(d - 1).setConstant(4096.0);
+    const Vector v = test::gaussian(15, 1, seed + 1000);
+    const Cells cells = enumerate_cells(Arrangement(X), {}, {});
+    const Program program{{&X, &cells, slope}, unit_rows(X), 1e-12, true};
+    const double expected = price_blocks(program, v, {}).max_support;
+    BoundOptions options;
+    options.tol = 1e-9;
+    const HiddenLayer layer(X, slope);
+    const SupportBound bound = bound_support(layer, v, options, {});
+    CHECK(bound.upper >= expected * (1.0 - 1e-9));
+    CHECK(bound.upper <= expected * (1.0 + (high ? 1e-6 : 1e-8)));
+    for (const Peak& peak : bound.peaks) {
+      CHECK(peak.value ==
+            doctest::Approx(peak.sign * v.dot(layer.activated(X * peak.u))).epsilon(1e-8));
+    }
+  }
+}
+
 TEST_CASE("branch and bound: one sign, duplicate, opposite and zero rows") {
   Matrix X(6, 2);
   X << 1, 2, 1, 2, -1, -2, 2, 4, 0, 0, 3, -1;

@@ -57,6 +57,61 @@ TEST_CASE("loss: the dual value is minus the conjugate") {
   CHECK(loss->dual_value(Vector{{0.0, -1.0}}) == 0.0);
 }
 
+TEST_CASE("loss: the least over a constant, its derivatives and its conjugate") {
+  for (const std::string name : {"squared", "logistic", "huber"}) {
+    const auto base = test::random_loss(name, 8, 5);
+    const auto loss = profiled(test::random_loss(name, 8, 5));
+    CHECK(loss->profiled());
+    const Vector f = test::gaussian(8, 1, 6);
+    const Vector ones = Vector::Ones(8);
+    const double least = loss->value(f);
+    CHECK(loss->value(f + 3.0 * ones) == doctest::Approx(least).epsilon(1e-12));
+    for (double shift = -3.0; shift <= 3.0; shift += 0.01) {
+      CHECK(base->value(f + shift * ones) >= least * (1.0 - 1e-12));
+    }
+    const Vector v = loss->gradient(f);
+    CHECK(std::abs(v.sum()) <= 1e-12 * v.lpNorm<1>());
+    CHECK(loss->dual_value(v) == doctest::Approx(least - f.dot(v)).epsilon(1e-10));
+    CHECK(loss->dual_value(v + 1e-3 * ones) == -std::numeric_limits<double>::infinity());
+    const Vector step = test::gaussian(8, 1, 7);
+    const double h = 1e-6;
+    const Vector change = (loss->gradient(f + h * step) - loss->gradient(f - h * step)) / (2 * h);
+    CHECK((loss->hessian(f)(step) - change).norm() <= 1e-5 * (1.0 + change.norm()));
+    const Vector root = loss->curvature(f).cwiseSqrt();
+    Matrix scaled = root.asDiagonal() * step;
+    project_hessian(*loss, root, scaled);
+    CHECK(scaled.squaredNorm() == doctest::Approx(step.dot(loss->hessian(f)(step))).epsilon(1e-10));
+  }
+}
+
+TEST_CASE("loss: smooth losses below those with kinks") {
+  for (const std::string name : {"absolute", "hinge"}) {
+    Vector y = test::gaussian(8, 1, 1);
+    if (name == "hinge") y = y.array().sign();
+    const Vector weights = Vector::Ones(8) + test::gaussian(8, 1, 2).cwiseAbs();
+    const auto loss = make_loss(name, y, weights);
+    CHECK_FALSE(loss->smooth());
+    const Vector f = test::gaussian(8, 1, 3);
+    const Vector v = 0.5 * loss->gradient(f);
+    CHECK(loss->dual_value(v) > -std::numeric_limits<double>::infinity());
+    CHECK(loss->dual_value(-20.0 * v) == -std::numeric_limits<double>::infinity());
+    for (const double width : {1e-1, 1e-6}) {
+      const auto smooth = loss->smoothed(v, width);
+      CHECK(smooth->value(f) <= loss->value(f));
+      CHECK(smooth->value(f) >= loss->value(f) - 2.0 * width * weights.sum());
+      const Vector gradient = smooth->gradient(f);
+      CHECK(smooth->dual_value(gradient) ==
+            doctest::Approx(smooth->value(f) - f.dot(gradient)).epsilon(1e-10));
+      CHECK(smooth->dual_value(gradient) <= loss->dual_value(gradient) + 1e-12);
+      CHECK(smooth->value(100.0 * f) >= smooth->infimum());
+    }
+    // the centre is where nothing is lost
+    CHECK(loss->smoothed(v, 0.3)->dual_value(v) == doctest::Approx(loss->dual_value(v)));
+  }
+  CHECK_THROWS_AS(SquaredLoss(Vector::Ones(1), Vector::Ones(1)).smoothed(Vector::Ones(1), 1.0),
+                  std::logic_error);
+}
+
 TEST_CASE("loss: no scale of the dual vector is better than the best") {
   for (const std::string name : {"squared", "logistic"}) {
     const auto loss = test::random_loss(name, 6, 5);

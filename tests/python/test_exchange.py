@@ -79,7 +79,7 @@ def test_polish_improves_what_gradients_reached(d, loss, bias):
     assert certificate.scope == "global"
     assert certificate.verify(X, y)
     again, final = polish(better, X, y, **problem, n_jobs=2)
-    assert final.objective <= certificate.objective
+    assert final.objective <= certificate.objective * (1.0 + 1e-14)
     assert again.objective(X, y, **problem) == pytest.approx(final.objective, rel=1e-13)
     bound = certify(network, X, y, **problem, n_jobs=1).lower_bound
     assert bound <= certificate.objective

@@ -106,7 +106,7 @@ def test_gated_predict_and_objective(gated):
         ({"hidden_bias": [np.inf, 0.0]}, "hidden_bias holds NaN or infinity"),
         ({"output_weights": [[np.nan], [0.0]]}, "output_weights holds NaN or infinity"),
         ({"output_bias": [np.nan]}, "output_bias holds NaN or infinity"),
-        ({"activation": "tanh"}, "activation must be 'relu', got 'tanh'"),
+        ({"activation": "tanh"}, "activation must be one of .* got 'tanh'"),
     ],
 )
 def test_bad_layers(change, message):
@@ -135,12 +135,12 @@ def test_bad_inputs(network):
             network.predict(wrong)
     with pytest.raises(ValueError, match="y has 2 samples, X has 3"):
         network.objective(X, [0.0, 1.0], beta=0.1)
-    with pytest.raises(ValueError, match="loss must be one of 'squared', 'logistic', got 'hinge'"):
-        network.objective(X, np.zeros(3), beta=0.1, loss="hinge")
+    with pytest.raises(ValueError, match=r"loss must be one of 'squared', .* got 'log'"):
+        network.objective(X, np.zeros(3), beta=0.1, loss="log")
     with pytest.raises(ValueError, match="sample_weight"):
         network.objective(X, np.zeros(3), beta=0.1, sample_weight=[1.0, 2.0])
     with pytest.raises(ValueError, match="bias must be one of"):
-        network.objective(X, np.zeros(3), beta=0.1, bias="free")
+        network.objective(X, np.zeros(3), beta=0.1, bias="no")
 
 
 def test_immutable_and_independent_of_its_arguments():

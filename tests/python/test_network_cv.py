@@ -112,7 +112,7 @@ def test_where_cells_are_searched_folds_are_paths(estimator, monkeypatch):
     starts, train_once = [], _path.train
 
     def recorded(*arguments, start, **options):
-        starts.append(None if start is None else start[0])
+        starts.append(None if start is None else start.hidden_weights)
         return train_once(*arguments, start=start, **options)
 
     monkeypatch.setattr(_path, "train", recorded)
@@ -124,7 +124,7 @@ def test_where_cells_are_searched_folds_are_paths(estimator, monkeypatch):
         path = relu_path(X[rows], targets[rows], betas=[1.0, 0.5], loss=loss, n_jobs=1)
         networks = path[1]
         assert found[2 * k] is None
-        assert np.array_equal(found[2 * k + 1], networks[0].neurons("regularized")[0])
+        assert np.array_equal(found[2 * k + 1], networks[0].hidden_weights)
         for i, network in enumerate(networks):
             plain = network.objective(X[test], targets[test], beta=1e-300, loss=loss) / 15.0
             assert model.scores_[i, k] == pytest.approx(-plain, rel=1e-12)
@@ -334,7 +334,7 @@ def test_a_class_that_is_held_out():
         ({"scoring": ["r2", "max_error"]}, "scoring"),
         ({"patterns": "all"}, "patterns must be .* got 'all'"),
         ({"patterns": Cells.from_dense(np.ones((3, 9)))}, "patterns has 9 .* X has 24 samples"),
-        ({"bias": "free"}, "bias must be one of .* got 'free'"),
+        ({"bias": "no"}, "bias must be one of .* got 'no'"),
         ({"tol": 0.0}, "tol must be a positive finite number, got 0.0"),
         ({"max_time": 0}, "max_time must be a positive finite number, got 0"),
         ({"n_jobs": 0}, "n_jobs must be None or a non-zero integer, got 0"),

@@ -96,7 +96,7 @@ def test_path_of_targets_without_a_signal():
         ({"tol": 0.0}, "tol must be"),
         ({"max_time": 0.0}, "max_time must be"),
         ({"patterns": "all"}, "patterns must be"),
-        ({"loss": "hinge"}, "loss must be"),
+        ({"loss": "log"}, "loss must be"),
     ],
 )
 def test_bad_arguments(options, message):
