@@ -18,9 +18,9 @@ def slope_of(activation: str, negative_slope: float = 0.0) -> float:
     `negative_slope` is that of "leaky_relu", at least 0 and below 1.
     """
     one_of("activation", activation, ACTIVATIONS)
+    slope = nonnegative_number("negative_slope", negative_slope)
     if activation != "leaky_relu":
         return -1.0 if activation == "abs" else 0.0
-    slope = nonnegative_number("negative_slope", negative_slope)
     if slope >= 1.0:
         raise ValueError(f"negative_slope must be less than 1, got {slope}")
     return slope

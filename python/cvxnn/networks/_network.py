@@ -59,6 +59,7 @@ class Network(SavedInFiles):
     def __post_init__(self) -> None:
         _check_layers(self)
         slope_of(self.activation, self.negative_slope)
+        object.__setattr__(self, "negative_slope", float(self.negative_slope))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuilt(self)
