@@ -31,9 +31,8 @@ class SmoothedPieces final : public Loss {
     return weights_.cwiseProduct(pieces_.s).cwiseProduct(maximiser(f));
   }
   Vector curvature(const Vector& f) const override {
-    const auto p = (center_ + slack(f) / width_).array();
-    return weights_.array() / width_ *
-           (p >= pieces_.low && p <= pieces_.high).template cast<double>();
+    const Eigen::ArrayXd p = center_ + slack(f) / width_;
+    return weights_.array() / width_ * (p >= pieces_.low && p <= pieces_.high).cast<double>();
   }
   double max_curvature() const override { return 1.0 / width_; }
   double infimum() const override { return -0.5 * width_ * reach().cwiseAbs2().dot(weights_); }
