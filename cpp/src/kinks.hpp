@@ -21,7 +21,7 @@ Result approach_kinks(const Loss& loss, double beta, const SolverOptions& option
                       const Solve& solve, const Predict& predict) {
   constexpr double kFirstWidth = 0.1;  // of the mean loss without a network
   constexpr double kNarrower = 0.2;
-  constexpr double kShare = 0.4;  // of the tolerance for the smooth problem, and for what it lost
+  constexpr double kShare = 0.3;  // of the tolerance for the smooth problem, and for what it lost
   constexpr int kMostRounds = 40;
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
   const Vector null = Vector::Zero(loss.size());
