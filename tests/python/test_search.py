@@ -170,7 +170,7 @@ def test_features_in_odd_units():
     X, y = gaussian_problem(80, 12, seed=4)
     X[:, 0] = 1e4 * X[:, 0] + 1e5
     X[:, 1] = 0.0
-    model = ReLURegressor(1.0, tol=1e-2, n_jobs=1).fit(X, y)
+    model = ReLURegressor(1.0, tol=1e-2, n_jobs=1, random_state=1).fit(X, y)
     assert model.certificate_.objective < 0.3 * 0.5 * (y @ y)
     assert model.certificate_.verify(X, y)
 
