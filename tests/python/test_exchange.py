@@ -60,10 +60,26 @@ def test_networks_of_torch():
         assert network.predict(X) == pytest.approx(outputs, rel=1e-12)
         again = network.to_torch()(torch.from_numpy(X)).detach().numpy()
         assert again == pytest.approx(outputs, rel=1e-12)
-    with pytest.raises(ValueError, match=r"Linear, ReLU, Linear\), got Sequential\(Linear, Tanh"):
+    with pytest.raises(ValueError, match=r"LeakyReLU, Linear\), got Sequential\(Linear, Tanh"):
         Network.from_torch(torch.nn.Sequential(torch.nn.Linear(3, 1), torch.nn.Tanh()))
     with pytest.raises(ValueError, match="got Linear"):
         Network.from_torch(torch.nn.Linear(3, 1))
+
+
+def test_other_activations_of_torch():
+    torch = pytest.importorskip("torch")
+    X, _ = gaussian_problem(10, 3, seed=0)
+    module = torch.nn.Sequential(
+        torch.nn.Linear(3, 8), torch.nn.LeakyReLU(0.2), torch.nn.Linear(8, 1)
+    ).double()
+    network = Network.from_torch(module)
+    assert (network.activation, network.negative_slope) == ("leaky_relu", 0.2)
+    outputs = module(torch.from_numpy(X)).detach().numpy()
+    assert network.predict(X) == pytest.approx(outputs[:, 0], rel=1e-12)
+    again = network.to_torch()(torch.from_numpy(X)).detach().numpy()
+    assert again == pytest.approx(outputs, rel=1e-12)
+    with pytest.raises(ValueError, match="PyTorch has no module for activation 'abs'"):
+        Network([[1.0]], [0.0], [[1.0]], [0.0], "abs").to_torch()
 
 
 @pytest.mark.parametrize("d", [2, 12])
