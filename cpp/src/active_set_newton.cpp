@@ -3,12 +3,12 @@
 // let go, and zero blocks enter one after the other. On the final faces convergence is quadratic,
 // so that the dual vector is as accurate as float64 allows: pricing is no better than its vector.
 #include <Eigen/Cholesky>
-#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "block_gram.hpp"
+#include "cone_faces.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
@@ -38,7 +38,10 @@ class ActiveSetNewton {
     Poller poller(execution_);
     update_predictions();
     set_.dual = loss_.gradient(set_.predictions);
-    for (Block& block : set_.blocks) find_tight(block);
+    for (Block& block : set_.blocks) {
+      if (!program_.cones || block.u.isZero(0)) continue;
+      find_tight_rows(program_.cone_of(block.id), slope(block), program_.beta, block);
+    }
     update_predictions();
     double least = std::numeric_limits<double>::infinity();
     int idle = 0;
@@ -70,12 +73,10 @@ class ActiveSetNewton {
  private:
   const Block& active(std::size_t a) const { return set_.blocks[active_[a]]; }
   Block& active(std::size_t a) { return set_.blocks[active_[a]]; }
-  double sign_of(const Block& block) const { return program_.sign_of(block.id); }
-  Index cell_of(const Block& block) const { return program_.cell_of(block.id); }
 
   Vector outputs_of(const Block& block) const {
     Vector outputs = Vector::Zero(loss_.size());
-    program_.design.apply_add(cell_of(block), block.u, sign_of(block), outputs);
+    program_.add_outputs(block.id, block.u, outputs);
     return outputs;
   }
 
@@ -83,30 +84,7 @@ class ActiveSetNewton {
 
   double objective() const { return loss_.value(set_.predictions) + penalty(program_, set_); }
 
-  Vector slope(const Block& block) const {
-    return sign_of(block) * program_.design.apply_transposed(cell_of(block), set_.dual);
-  }
-
-  // The rows that a step along the gradient would press against; other methods leave no note of
-  // them.
-  void find_tight(Block& block) {
-    block.tight.clear();
-    if (block.u.isZero(0) || !program_.cones) return;
-    projectors_[0].project(program_.cone_of(block.id), block.u, block.tight);
-    block.u = projectors_[0].point();
-    const double length = block.u.norm();
-    const Vector down = slope(block) + program_.beta / length * block.u;
-    if (down.isZero(0)) return;
-    projectors_[0].project(program_.cone_of(block.id), block.u - 1e-3 * length / down.norm() * down,
-                           block.tight);
-    const auto apart = [&](Index k) {
-      return std::abs(program_.cone_rows.row(k).dot(block.u)) > 1e-12 * length;
-    };
-    block.tight.erase(std::remove_if(block.tight.begin(), block.tight.end(), apart),
-                      block.tight.end());
-    const Matrix face = face_basis(program_.cone_rows, block.tight);
-    block.u = face * (face.transpose() * block.u);
-  }
+  Vector slope(const Block& block) const { return program_.gradient(block.id, set_.dual); }
 
   void find_active() {
     active_.clear();
@@ -153,15 +131,9 @@ class ActiveSetNewton {
     bool released = false;
     for (std::size_t a = 0; a < active_.size(); ++a) {
       Block& block = active(a);
-      const Index p = static_cast<Index>(block.tight.size());
-      if (p == 0) continue;
-      Matrix normals(d_, p);
-      const Cone cone = program_.cone_of(block.id);
-      for (Index j = 0; j < p; ++j) {
-        const double side = get_bit(cone.pattern, block.tight[j]) ? 1.0 : -1.0;
-        normals.col(j) = side * cone.rows->row(block.tight[j]).transpose();
-      }
-      const Vector multipliers = normals.colPivHouseholderQr().solve(slopes_[a]);
+      if (block.tight.empty()) continue;
+      const Vector multipliers =
+          tight_multipliers(program_.cone_of(block.id), block.tight, slopes_[a]);
       Index lowest = 0;
       const double least = multipliers.minCoeff(&lowest);
       if (!(least < (one ? worst : -kMultiplier * program_.beta))) continue;
@@ -223,16 +195,7 @@ class ActiveSetNewton {
   Matrix hessian() {
     std::vector<Index> ids;
     for (const std::size_t b : active_) ids.push_back(set_.blocks[b].id);
-    const Vector curvature = loss_.curvature(set_.predictions);
-    Matrix full = gram_.of(ids, curvature);
-    if (loss_.profiled() && curvature.sum() > 0.0) {
-      Vector sums(full.rows());
-      for (std::size_t a = 0; a < active_.size(); ++a) {
-        sums.segment(static_cast<Index>(a) * d_, d_) =
-            sign_of(active(a)) * program_.design.apply_transposed(cell_of(active(a)), curvature);
-      }
-      full -= sums * sums.transpose() / curvature.sum();
-    }
+    const Matrix full = gram_.of(ids, loss_.hessian(set_.predictions));
     Matrix system(n_unknowns_, n_unknowns_);
     for (std::size_t a = 0; a < active_.size(); ++a) {
       const Matrix rows = faces_[a].transpose() * full.middleRows(static_cast<Index>(a) * d_, d_);
@@ -336,7 +299,7 @@ class ActiveSetNewton {
                    }
                    projectors_[thread].project(program_.cone_of(block.id), target, block.tight);
                    block.u = projectors_[thread].point();
-                   keep_rows(start_[active_[a]].tight, block);
+                   keep_tight_rows(program_.cone_rows, start_[active_[a]].tight, block);
                  });
     update_predictions();
     const double after = objective();
@@ -344,18 +307,6 @@ class ActiveSetNewton {
     if (tiny() && after <= before_ + 1e-14 * std::abs(before_)) return true;
     restore();
     return false;
-  }
-
-  // A projection names the rows that push; rows that still hold without stay in the face.
-  void keep_rows(const std::vector<Index>& rows, Block& block) const {
-    const double length = block.u.norm();
-    for (const Index row : rows) {
-      const auto x = program_.cone_rows.row(row).transpose();
-      if (std::abs(x.dot(block.u)) > 1e-12 * length) continue;
-      if (static_cast<Index>(block.tight.size()) + 1 == d_) return;
-      const Matrix face = face_basis(program_.cone_rows, block.tight);
-      if ((face.transpose() * x).norm() > 1e-10) block.tight.push_back(row);
-    }
   }
 
   void restore() {
@@ -369,40 +320,31 @@ class ActiveSetNewton {
     }
   }
 
-  // What ends a step: a row of a block that becomes tight, or a block (row -1) without anything
-  // left in its direction.
+  // What ends a step: a row of a block that becomes tight, or a block (row kTurned) without
+  // anything left in its direction.
+  static constexpr Index kTurned = -1;
+  static constexpr Index kNothing = -2;
   struct Event {
-    double share = 1.0;
-    std::size_t block = 0;
-    Index row = -2;
+    double share;
+    std::size_t block;
+    Index row;
   };
 
   Event first_event(std::size_t a) const {
-    Event event{1.0, a, -2};
+    Event event{1.0, a, kNothing};
     const Block& block = active(a);
     const double back = -steps_[a].dot(block.u) / block.u.squaredNorm();
-    if (back > 1.0) event = {1.0 / back, a, -1};
+    if (back > 1.0) event = {1.0 / back, a, kTurned};
     if (!program_.cones) return event;
-    const Cone cone = program_.cone_of(block.id);
-    const Vector now = *cone.rows * block.u;
-    const Vector change = *cone.rows * steps_[a];
-    const double noise = 1e-13 * steps_[a].norm();
-    for (Index k = 0; k < now.size(); ++k) {
-      const double side = get_bit(cone.pattern, k) ? 1.0 : -1.0;
-      if (!(side * change(k) < -noise)) continue;
-      const double reach = std::max(0.0, side * now(k)) / (-side * change(k));
-      if (reach >= event.share) continue;
-      if ((faces_[a].transpose() * cone.rows->row(k).transpose()).norm() < 1e-10) continue;
-      event = {reach, a, k};
-    }
-    return event;
+    const RowReached reached =
+        first_row(program_.cone_of(block.id), faces_[a], block.u, steps_[a], event.share);
+    return reached.row >= 0 ? Event{reached.share, a, reached.row} : event;
   }
 
   void add_row(const Event& event) {
     Block& block = active(event.block);
     block.tight.push_back(event.row);
-    const Matrix face = face_basis(program_.cone_rows, block.tight);
-    block.u = face * (face.transpose() * block.u);
+    move_to_face(program_.cone_rows, block);
   }
 
   // As far as the first event; rows that allow no step at all are added together.
@@ -414,7 +356,7 @@ class ActiveSetNewton {
         *std::min_element(events.begin(), events.end(),
                           [](const Event& a, const Event& b) { return a.share < b.share; });
     const double noise = 1e-14 * std::abs(before_);  // a row to hold on to is worth that
-    if (event.row == -1) {
+    if (event.row == kTurned) {
       go(event.share);
       active(event.block).u.setZero();
       update_predictions();
@@ -430,7 +372,7 @@ class ActiveSetNewton {
       if (objective() <= before_ - 1e-4 * event.share * decrement_ + noise) return true;
       restore();
     }
-    const double first = event.row == -1 ? 0.9 * event.share : event.share;
+    const double first = event.row == kTurned ? 0.9 * event.share : event.share;
     for (double share = first; share > 1e-10; share *= 0.5) {
       go(share);
       update_predictions();

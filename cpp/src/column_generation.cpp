@@ -24,9 +24,14 @@ GlobalSolution solve_smooth(const HiddenLayer& layer, const Loss& loss, double b
     bounding.tol = 0.1 * options.tol;
     bounding.share = 0.3;
     bounding.max_seconds = deadline.max_seconds - deadline.elapsed();
-    const SupportBound support = bound_support(layer, at.set.dual, bounding, execution);
-    return Priced{support.upper, true,
-                  distinct_maxima(layer, at.set.dual, support.peaks, limits, execution)};
+    Priced priced{beta, true, {}};
+    for (Index target = 0; target < loss.n_targets(); ++target) {
+      const Vector v = at.program.part(at.set.dual, target);
+      const SupportBound support = bound_support(layer, v, bounding, execution);
+      priced.upper = std::max(priced.upper, support.upper);
+      priced.add(distinct_maxima(layer, v, support.peaks, limits, execution), target);
+    }
+    return priced;
   };
   const auto improve = [&](const std::vector<Peak>& peaks, double, double target) {
     if (!master.exchange(peaks)) return false;
@@ -46,7 +51,7 @@ GlobalSolution solve_over_all_cells(const HiddenLayer& layer, const Loss& loss, 
   };
   if (loss.smooth()) return solve(loss, options, nullptr);
   const auto predict = [&](const GlobalSolution& solution) {
-    return predictions({{&layer.X, &solution.cells, layer.slope}, {}, beta, true}, solution.blocks);
+    return predictions(solution.program(layer, beta), solution.blocks);
   };
   return approach_kinks<GlobalSolution>(loss, beta, options, solve, predict);
 }

@@ -15,7 +15,14 @@ namespace cvxnn {
 struct Priced {
   double upper = 0.0;
   bool proved = false;
-  std::vector<Peak> peaks;
+  std::vector<Peak> peaks;  // target by target, the highest first
+
+  void add(std::vector<Peak> found, Index target) {
+    for (Peak& peak : found) {
+      peak.target = target;
+      peaks.push_back(std::move(peak));
+    }
+  }
 };
 
 // Rounds of `price(master)`, which prices every cell at the master's dual vector, and
@@ -26,6 +33,7 @@ GlobalSolution generate_columns(RestrictedMaster& master, const Loss& loss, doub
                                 const Price& price, const Improve& improve) {
   constexpr int kStalledRounds = 8;
   GlobalSolution solution;
+  solution.n_targets = loss.n_targets();
   double likely_bound = 0.0;  // the lower bound, if what was found in pricing is all there is
   int idle = 0;
   for (int round = 0;; ++round) {

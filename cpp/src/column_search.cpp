@@ -10,6 +10,8 @@
 namespace cvxnn {
 namespace {
 
+constexpr Index kFirstWidth = 30;  // neurons for each target, at least
+constexpr Index kStarts = 256;     // random points from which maxima are looked for in each round
 constexpr int kDescentSteps = 2000;
 constexpr double kDescentGain = 1e-5;  // relative, in twenty steps
 constexpr double kFirstOutputs = 0.1;  // of the first neurons, against those that fit the targets
@@ -20,14 +22,12 @@ constexpr int kPatience = 5;           // rounds that must gain as much as the t
 constexpr double kDead = 1e-9;         // of a neuron against the largest
 constexpr double kPerturbation = 0.3;  // of a neuron, to look for maxima nearby
 
-Index first_width(Index n_samples, const SearchOptions& options) {
-  return options.n_neurons > 0 ? options.n_neurons : std::clamp<Index>(n_samples / 50, 100, 400);
-}
-
 // Random neurons of both signs, small against what fits the targets, however X is scaled.
 Neurons first_neurons(const Matrix& X, const Loss& loss, const SearchOptions& options) {
-  const Index width = first_width(X.rows(), options);
-  Neurons neurons{random_directions(X, width, options.seed), Vector::Ones(width)};
+  const Index n_targets = loss.n_targets();
+  const Index width = std::max(std::clamp<Index>(X.rows() / 50, 100, 400), kFirstWidth * n_targets);
+  Neurons neurons(X.cols(), width);
+  neurons.u = random_directions(X, width, options.seed);
   const Vector gradient = loss.gradient(Vector::Zero(loss.size()));
   const double fit = gradient.cwiseQuotient(loss.weights()).norm() /
                      (loss.bounded_curvature() ? loss.max_curvature() : 1.0);
@@ -35,6 +35,7 @@ Neurons first_neurons(const Matrix& X, const Loss& loss, const SearchOptions& op
     const double outputs = (X * neurons.u.col(j)).norm();
     neurons.u.col(j) *= outputs > 0.0 ? kFirstOutputs * fit / outputs : 0.0;
     if (j % 2 == 1) neurons.signs(j) = -1.0;
+    neurons.targets[j] = j / 2 % n_targets;
   }
   return neurons;
 }
@@ -46,7 +47,20 @@ Neurons without_dead(const Neurons& neurons) {
   for (Index j = 0; j < norms.size(); ++j) {
     if (norms(j) > kDead * largest) alive.push_back(j);
   }
-  return {neurons.u(Eigen::all, alive), neurons.signs(alive)};
+  Neurons rest(neurons.u.rows(), static_cast<Index>(alive.size()));
+  rest.u = neurons.u(Eigen::all, alive);
+  rest.signs = neurons.signs(alive);
+  for (std::size_t j = 0; j < alive.size(); ++j) rest.targets[j] = neurons.targets[alive[j]];
+  return rest;
+}
+
+// The blocks of a program, as the first of the neurons.
+void set_neurons(const Program& program, const std::vector<Block>& blocks, Neurons& neurons) {
+  for (std::size_t j = 0; j < blocks.size(); ++j) {
+    neurons.u.col(j) = blocks[j].u;
+    neurons.signs(j) = program.sign_of(blocks[j].id);
+    neurons.targets[j] = program.target_of(blocks[j].id);
+  }
 }
 
 // The master's neurons, and one for each peak, as long as would be best for it alone, divided by
@@ -56,30 +70,27 @@ Neurons with_new_neurons(const RestrictedMaster& master, const HiddenLayer& laye
   const Program& program = master.program;
   const Index n_new = static_cast<Index>(peaks.size());
   const Index n_old = static_cast<Index>(master.set.blocks.size());
-  Neurons neurons{Matrix(program.design.n_features(), n_old + n_new), Vector(n_old + n_new)};
-  for (Index j = 0; j < n_old; ++j) {
-    neurons.u.col(j) = master.set.blocks[j].u;
-    neurons.signs(j) = program.sign_of(master.set.blocks[j].id);
-  }
-  const Vector curvature = loss.curvature(master.set.predictions);
+  Neurons neurons(program.design.n_features(), n_old + n_new);
+  set_neurons(program, master.set.blocks, neurons);
+  const Vector all_curvatures = loss.curvature(master.set.predictions);
   for (Index i = 0; i < n_new; ++i) {
     const Vector outputs = layer.activated(layer.X * peaks[i].u);
+    const auto curvature = program.part(all_curvatures, peaks[i].target);
     const double bend = outputs.cwiseAbs2().dot(curvature) * static_cast<double>(n_new);
     const double length = bend > 0.0 ? (peaks[i].value - program.beta) / bend : 0.0;
     neurons.u.col(n_old + i) = length * peaks[i].u;
     neurons.signs(n_old + i) = -peaks[i].sign;
+    neurons.targets[n_old + i] = peaks[i].target;
   }
   return neurons;
 }
 
-// Random points, the master's neurons, and points near these.
-std::vector<Peak> search_starts(const RestrictedMaster& master, const SearchOptions& options,
-                                std::uint64_t seed) {
-  const Matrix& X = *master.program.design.X;
-  const Matrix random = random_directions(X, options.n_starts, seed);
+// Random points, the master's neurons of a target, and points near these.
+std::vector<Peak> search_starts(const RestrictedMaster& master, Index target,
+                                const Matrix& random) {
   std::vector<Peak> starts;
   for (const Block& block : master.set.blocks) {
-    if (block.u.isZero(0)) continue;
+    if (block.u.isZero(0) || master.program.target_of(block.id) != target) continue;
     const int sign = master.program.sign_of(block.id) > 0.0 ? -1 : 1;
     const Vector u = block.u.normalized();
     const auto nearby = random.col(static_cast<Index>(starts.size()) % random.cols());
@@ -101,21 +112,26 @@ GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double 
     const double before = master.objective();
     const Neurons end = without_dead(
         descend(layer, loss, beta, start, kDescentSteps, kDescentGain, deadline, execution));
-    master.replace(end.u, end.signs);
+    master.replace(end);
     return master.objective() < before ? 1.0 - master.objective() / before : 0.0;
   };
-  const bool given = options.start.u.cols() > 0;
+  const bool given = options.start.size() > 0;
   if (go_down(given ? options.start : first_neurons(X, loss, options)) == 0.0) {
-    master.replace(Matrix(X.cols(), 0), Vector());
+    master.replace(Neurons(X.cols(), 0));
   }
   PeakLimits limits;
   limits.floor = beta;
   limits.most_starts = std::numeric_limits<std::size_t>::max();
   std::uint64_t seed = options.seed;
   const auto price = [&](const RestrictedMaster& at) {
-    const std::vector<Peak> starts = search_starts(at, options, ++seed);
-    Priced priced{beta, false, distinct_maxima(layer, at.set.dual, starts, limits, execution)};
-    if (!priced.peaks.empty()) priced.upper = priced.peaks.front().value;
+    const Matrix random = random_directions(X, kStarts, ++seed);
+    Priced priced{beta, false, {}};
+    for (Index target = 0; target < loss.n_targets(); ++target) {
+      const Vector v = at.program.part(at.set.dual, target);
+      const std::vector<Peak> starts = search_starts(at, target, random);
+      priced.add(distinct_maxima(layer, v, starts, limits, execution), target);
+    }
+    for (const Peak& peak : priced.peaks) priced.upper = std::max(priced.upper, peak.value);
     return priced;
   };
   bool coarse = true;
@@ -123,7 +139,8 @@ GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double 
   double checked = std::numeric_limits<double>::infinity();
   const auto improve = [&](const std::vector<Peak>& peaks, double gap, double target) {
     const double n_blocks = static_cast<double>(master.set.blocks.size() + peaks.size());
-    const bool affordable = static_cast<double>(X.size()) * n_blocks <= kMostEntries;
+    const double entries = static_cast<double>(X.size() * loss.n_targets()) * n_blocks;
+    const bool affordable = entries <= kMostEntries;
     coarse = !affordable || (coarse && gap > kCoarse * master.objective());
     if (coarse) {
       const double gain = go_down(with_new_neurons(master, layer, loss, peaks));
@@ -144,13 +161,8 @@ GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double 
 }
 
 Neurons neurons_of(const HiddenLayer& layer, const GlobalSolution& solution) {
-  const Program program{{&layer.X, &solution.cells}, {}, 1.0, true};
-  const Index count = static_cast<Index>(solution.blocks.size());
-  Neurons neurons{Matrix(layer.X.cols(), count), Vector(count)};
-  for (Index j = 0; j < count; ++j) {
-    neurons.u.col(j) = solution.blocks[j].u;
-    neurons.signs(j) = program.sign_of(solution.blocks[j].id);
-  }
+  Neurons neurons(layer.X.cols(), static_cast<Index>(solution.blocks.size()));
+  set_neurons(solution.program(layer, 1.0), solution.blocks, neurons);
   return neurons;
 }
 
@@ -167,7 +179,7 @@ GlobalSolution search_over_all_cells(const HiddenLayer& layer, const Loss& loss,
     return search_smooth(layer, smooth, beta, search, execution);
   };
   const auto predict = [&](const GlobalSolution& solution) {
-    return predictions({{&layer.X, &solution.cells, layer.slope}, {}, beta, true}, solution.blocks);
+    return predictions(solution.program(layer, beta), solution.blocks);
   };
   return approach_kinks<GlobalSolution>(loss, beta, options, solve, predict);
 }

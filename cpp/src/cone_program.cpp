@@ -10,10 +10,9 @@
 namespace cvxnn {
 
 Vector predictions(const Program& program, const std::vector<Block>& blocks) {
-  Vector f = Vector::Zero(program.design.n_rows());
+  Vector f = Vector::Zero(program.n_targets * program.design.n_rows());
   for (const Block& block : blocks) {
-    if (block.u.isZero(0)) continue;
-    program.design.apply_add(program.cell_of(block.id), block.u, program.sign_of(block.id), f);
+    if (!block.u.isZero(0)) program.add_outputs(block.id, block.u, f);
   }
   return f;
 }
@@ -31,8 +30,7 @@ double working_set_gap(const Program& program, const Loss& loss, const WorkingSe
   const Index n_blocks = static_cast<Index>(set.blocks.size());
   parallel_for(n_blocks, block_cost(program), execution, [&](Index b, int thread, const auto&) {
     const Block& block = set.blocks[b];
-    const Vector target = -program.sign_of(block.id) *
-                          program.design.apply_transposed(program.cell_of(block.id), set.dual);
+    const Vector target = -program.gradient(block.id, set.dual);
     std::vector<Index> tight = block.tight;
     projectors[thread].project(program.cone_of(block.id), target, tight, program.beta);
     supports[b] = projectors[thread].point().norm();
@@ -48,17 +46,14 @@ void coordinate_sweep(const Program& program, const Loss& loss, const std::vecto
   for (std::size_t b = 0; b < set.blocks.size(); ++b) {
     Block& block = set.blocks[b];
     if (!(bounds[b] > 0.0)) continue;
-    const Index cell = program.cell_of(block.id);
-    const double sign = program.sign_of(block.id);
-    const Vector gradient =
-        sign * program.design.apply_transposed(cell, loss.gradient(set.predictions));
+    const Vector gradient = program.gradient(block.id, loss.gradient(set.predictions));
     const double threshold = program.beta / bounds[b];
     projector.project(program.cone_of(block.id), block.u - gradient / bounds[b], block.tight,
                       threshold);
     const Vector updated = shrink(projector.point(), threshold);
     const Vector change = updated - block.u;
     if (change.isZero(0)) continue;
-    program.design.apply_add(cell, change, sign, set.predictions);
+    program.add_outputs(block.id, change, set.predictions);
     block.u = updated;
   }
 }
@@ -69,13 +64,15 @@ std::vector<double> curvature_bounds(const Program& program, const Loss& loss,
   std::vector<double> bounds(set.blocks.size());
   const double cost =
       2.0 * static_cast<double>(program.design.X->size() * program.design.n_features());
-  parallel_for(static_cast<Index>(set.blocks.size()), cost, execution,
-               [&](Index b, int, const auto&) {
-                 const Matrix gram = program.design.gram(program.cell_of(set.blocks[b].id), h);
-                 bounds[b] = Eigen::SelfAdjointEigenSolver<Matrix>(gram, Eigen::EigenvaluesOnly)
-                                 .eigenvalues()
-                                 .maxCoeff();
-               });
+  parallel_for(
+      static_cast<Index>(set.blocks.size()), cost, execution, [&](Index b, int, const auto&) {
+        const Index id = set.blocks[b].id;
+        const Matrix gram =
+            program.design.gram(program.cell_of(id), program.part(h, program.target_of(id)));
+        bounds[b] = Eigen::SelfAdjointEigenSolver<Matrix>(gram, Eigen::EigenvaluesOnly)
+                        .eigenvalues()
+                        .maxCoeff();
+      });
   return bounds;
 }
 

@@ -7,8 +7,10 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "cvxnn/witness.hpp"
+#include "hessian.hpp"
 #include "tiled_algebra.hpp"
 #include "working_set.hpp"
 
@@ -58,7 +60,7 @@ class InteriorPoint {
                  [&](Index b, int, const auto&) {
                    Interior& block = blocks_[b];
                    block.u = set_.blocks[b].u;
-                   block.side = Vector::Zero(program_.cones ? loss_.size() : 0);
+                   block.side = Vector::Zero(program_.cones ? program_.design.n_rows() : 0);
                    if (program_.cones) {
                      const Word* pattern = program_.cone_of(set_.blocks[b].id).pattern;
                      const Vector direction = widest_direction(program_.cone_rows, pattern);
@@ -151,8 +153,7 @@ class InteriorPoint {
   Vector predictions(Vector Interior::* part) const {
     Vector f = Vector::Zero(loss_.size());
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      const Index id = set_.blocks[b].id;
-      program_.design.apply_add(program_.cell_of(id), blocks_[b].*part, program_.sign_of(id), f);
+      program_.add_outputs(set_.blocks[b].id, blocks_[b].*part, f);
     }
     return f;
   }
@@ -182,21 +183,22 @@ class InteriorPoint {
   // Gradients and curvatures of the blocks, and the columns that couple them.
   void prepare() {
     const Vector v = loss_.gradient(f_);
-    const Vector root = loss_.curvature(f_).cwiseSqrt();
+    hessian_ = loss_.hessian(f_);
     const Index d = program_.design.n_features();
-    columns_.resize(f_.size(), d * static_cast<Index>(blocks_.size()));
+    columns_.values.resize(program_.design.n_rows(), d * static_cast<Index>(blocks_.size()));
+    columns_.starts.assign(static_cast<std::size_t>(program_.n_targets + 1), 0);
+    for (const Block& block : set_.blocks) columns_.starts[program_.target_of(block.id) + 1] += d;
+    std::partial_sum(columns_.starts.begin(), columns_.starts.end(), columns_.starts.begin());
     const double cost = 4.0 * static_cast<double>(program_.design.X->size() * d);
     parallel_for(
         static_cast<Index>(blocks_.size()), cost, execution_, [&](Index b, int, const auto&) {
           Interior& block = blocks_[b];
           const Index id = set_.blocks[b].id;
-          const Index cell = program_.cell_of(id);
-          const double sign = program_.sign_of(id);
           const SmoothNorm norm(block.u.norm(), program_.beta, mu_);
           const double slope = program_.beta / norm.t;
           Matrix hessian = slope * Matrix::Identity(d, d) -
                            (slope / (norm.t * norm.q)) * block.u * block.u.transpose();
-          block.descent = -sign * program_.design.apply_transposed(cell, v) - slope * block.u;
+          block.descent = -program_.gradient(id, v) - slope * block.u;
           if (block.side.size() > 0) {
             const Matrix& rows = program_.cone_rows;
             const Vector weights = block.multipliers.cwiseQuotient(block.slack);
@@ -205,31 +207,31 @@ class InteriorPoint {
                 rows.transpose() * (mu_ * block.side.cwiseQuotient(block.slack));
           }
           block.curvature.compute(hessian);
-          const Vector scale = sign * program_.design.mask(cell).cwiseProduct(root);
-          Matrix scaled = scale.asDiagonal() * *program_.design.X;
-          project_hessian(loss_, root, scaled);
-          columns_.middleCols(b * d, d) =
-              block.curvature.matrixL().solve(scaled.transpose()).transpose();
+          const Matrix outputs = program_.signed_mask(id).asDiagonal() * *program_.design.X;
+          columns_.values.middleCols(b * d, d) =
+              block.curvature.matrixL().solve(outputs.transpose()).transpose();
         });
   }
 
   // (blocks' curvature + A' L'' A) step = descent, in the variables that make the blocks identity.
   void solve() {
     const Index d = program_.design.n_features();
-    Vector target(columns_.cols());
+    const Index m = columns_.values.cols();
+    Vector target(m);
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       target.segment(static_cast<Index>(b) * d, d) =
           blocks_[b].curvature.matrixL().solve(blocks_[b].descent);
     }
-    if (columns_.cols() <= columns_.rows()) {
-      Matrix system = lower_product(columns_, execution_);
+    if (m <= columns_.values.rows() || columns_.n_targets() > 1) {
+      Matrix system = lower_gram(std::move(columns_), hessian_, execution_);
       system.diagonal().array() += 1.0;
       target = solve_symmetric(system, std::move(target), execution_);
     } else {
-      Matrix system = lower_product(columns_.transpose(), execution_);
+      scale_by_root(hessian_, columns_.values);
+      Matrix system = lower_product(columns_.values.transpose(), execution_);
       system.diagonal().array() += 1.0;
-      const Vector coupled = columns_ * target;
-      target -= columns_.transpose() * solve_symmetric(system, coupled, execution_);
+      const Vector coupled = columns_.values * target;
+      target -= columns_.values.transpose() * solve_symmetric(system, coupled, execution_);
     }
     for (std::size_t b = 0; b < blocks_.size(); ++b) {
       blocks_[b].step =
@@ -243,7 +245,8 @@ class InteriorPoint {
   const Execution& execution_;
   std::vector<Interior> blocks_;
   Vector f_;
-  Matrix columns_;
+  OutputColumns columns_;  // of all blocks
+  Hessian hessian_;        // of the loss
   double mu_ = 0.0;
   double n_barriers_ = 0.0;
 };

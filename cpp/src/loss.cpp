@@ -6,11 +6,6 @@
 
 namespace cvxnn {
 
-std::function<Vector(const Vector&)> Loss::hessian(const Vector& f) const {
-  return
-      [h = curvature(f)](const Vector& direction) -> Vector { return h.cwiseProduct(direction); };
-}
-
 std::unique_ptr<Loss> Loss::smoothed(const Vector&, double) const {
   throw std::logic_error("the loss is smooth");
 }

@@ -23,19 +23,20 @@ Vector MaskedOperator::mask(Index cell) const {
   return out;
 }
 
-void MaskedOperator::apply_add(Index cell, const Vector& u, double scale, Vector& f) const {
+void MaskedOperator::apply_add(Index cell, const Vector& u, double scale,
+                               Eigen::Ref<Vector> f) const {
   Vector product = *X * u;
   masked_copy(cells->pattern(cell), slope, product.data(), n_rows(), product.data());
   f += scale * product;
 }
 
-Vector MaskedOperator::apply_transposed(Index cell, const Vector& v) const {
+Vector MaskedOperator::apply_transposed(Index cell, const Eigen::Ref<const Vector>& v) const {
   Vector masked(n_rows());
   masked_copy(cells->pattern(cell), slope, v.data(), n_rows(), masked.data());
   return X->transpose() * masked;
 }
 
-Matrix MaskedOperator::gram(Index cell, const Vector& h) const {
+Matrix MaskedOperator::gram(Index cell, const Eigen::Ref<const Vector>& h) const {
   Vector masked(n_rows());
   masked_copy(cells->pattern(cell), slope * slope, h.data(), n_rows(), masked.data());
   return X->transpose() * (masked.asDiagonal() * *X);

@@ -19,15 +19,16 @@ constexpr Index kParts = 128;        // most partial gradients, to be added up i
 // L + weight decay as a function of the weights of both layers, one after the other.
 class TwoLayers {
  public:
-  TwoLayers(const HiddenLayer& layer, const Loss& loss, double beta, Index width,
-            const Execution& execution)
+  TwoLayers(const HiddenLayer& layer, const Loss& loss, double beta,
+            const std::vector<Index>& targets, const Execution& execution)
       : layer_(layer),
         X_(layer.X),
         loss_(loss),
         beta_(beta),
-        width_(width),
+        targets_(targets),
+        width_(static_cast<Index>(targets.size())),
         execution_(execution),
-        active_(layer.X.rows(), width) {
+        active_(layer.X.rows(), width_) {
     const Index blocks = (X_.rows() + kRows - 1) / kRows;
     rows_ = kRows * ((blocks + kParts - 1) / kParts);
   }
@@ -60,24 +61,30 @@ class TwoLayers {
 
   template <class Hidden, class Output>
   Vector outputs(const Hidden& hidden, const Output& output) {
-    Vector f(X_.rows());
+    Matrix f(X_.rows(), loss_.n_targets());
+    Matrix weights = Matrix::Zero(width_, loss_.n_targets());
+    for (Index j = 0; j < width_; ++j) weights(j, targets_[j]) = output(j);
     for_rows([&](Index, Index first, Index count) {
       Matrix z(count, width_);
       z.noalias() = X_.middleRows(first, count) * hidden;
       active_.middleRows(first, count) = (z.array() > 0.0).cast<unsigned char>();
-      f.segment(first, count).noalias() = layer_.activated(z) * output;
+      f.middleRows(first, count).noalias() = layer_.activated(z) * weights;
     });
-    return f;
+    return f.reshaped();
   }
 
-  // Column j: sum of v_k x_k over the samples on which neuron j is active.
+  // Column j: sum of v_k x_k over the samples on which neuron j is active, v of its target.
   Matrix slopes_of(const Vector& v) const {
+    const auto V = v.reshaped(X_.rows(), loss_.n_targets());
     const Index n_parts = (X_.rows() + rows_ - 1) / rows_;
     std::vector<Matrix> parts(static_cast<std::size_t>(n_parts), Matrix::Zero(X_.cols(), width_));
     for_rows([&](Index part, Index first, Index count) {
-      const auto on = active_.middleRows(first, count).cast<double>();
-      const Matrix masked =
-          (layer_.slope + (1.0 - layer_.slope) * on).colwise() * v.segment(first, count).array();
+      Matrix masked(count, width_);
+      for (Index j = 0; j < width_; ++j) {
+        const auto on = active_.col(j).segment(first, count).cast<double>();
+        masked.col(j) = (layer_.slope + (1.0 - layer_.slope) * on) *
+                        V.col(targets_[j]).segment(first, count).array();
+      }
       parts[part].noalias() += X_.middleRows(first, count).transpose() * masked;
     });
     for (Index part = 1; part < n_parts; ++part) parts[0] += parts[part];
@@ -88,6 +95,7 @@ class TwoLayers {
   const Matrix& X_;
   const Loss& loss_;
   const double beta_;
+  const std::vector<Index>& targets_;
   const Index width_;
   const Execution& execution_;
   Index rows_;
@@ -109,9 +117,9 @@ Matrix conditioner(const Matrix& X) {
 Neurons descend(const HiddenLayer& layer, const Loss& loss, double beta, const Neurons& start,
                 int max_steps, double tol, const Deadline& deadline, const Execution& execution) {
   const Matrix& X = layer.X;
-  const Index width = start.u.cols();
+  const Index width = start.size();
   const Index d = X.cols();
-  TwoLayers network(layer, loss, beta, width, execution);
+  TwoLayers network(layer, loss, beta, start.targets, execution);
   const Matrix T = conditioner(X);
   Matrix hidden = Matrix::Zero(d, width);
   Vector x(width * (d + 1));
@@ -137,7 +145,8 @@ Neurons descend(const HiddenLayer& layer, const Loss& loss, double beta, const N
   };
   DescentPoint end = minimise(evaluate(x), max_steps, tol, evaluate, stop);
   end.x.head(width * d) = (T * end.x.head(width * d).reshaped(d, width)).reshaped().eval();
-  Neurons neurons{Matrix(d, width), Vector(width)};
+  Neurons neurons(d, width);
+  neurons.targets = start.targets;
   for (Index j = 0; j < width; ++j) {
     const double a = end.x(width * d + j);
     neurons.u.col(j) = std::abs(a) * end.x.segment(j * d, d);

@@ -31,27 +31,30 @@ std::vector<Index> long_gradients(const Program& program, const Vector& v,
 // Supports of blocks, 0 for those that are surely not above beta.
 class Supports {
  public:
-  Supports(const Program& program, double rounding, int n_threads)
+  Supports(const Program& program, int n_threads)
       : values(static_cast<std::size_t>(program.n_blocks()), 0.0),
         program_(program),
-        rounding_(rounding),
         projectors_(static_cast<std::size_t>(n_threads)) {}
 
-  void price(Index cell, const Vector& gradient, int thread) {
+  // What gradients are off by from now on.
+  void set_rounding(double rounding) { rounding_ = rounding; }
+
+  void price(Index target, Index cell, const Vector& gradient, int thread) {
     const double length = gradient.norm();
     if (length + rounding_ <= program_.beta) return;  // the bound without the cone suffices
+    const Index first = program_.block_of(target, cell, 1.0);
     if (!program_.cones) {
-      values[cell] = length + rounding_;
+      values[first] = length + rounding_;
       return;
     }
     ConeProjector& projector = projectors_[thread];
     std::vector<Index> tight;
-    for (const Index block : {2 * cell, 2 * cell + 1}) {
-      const Vector target = -program_.sign_of(block) * gradient;
+    for (const Index block : {first, first + 1}) {
+      const Vector ascent = -program_.sign_of(block) * gradient;
       const Cone cone = program_.cone_of(block);
       tight.clear();
-      projector.project(cone, target, tight, program_.beta - rounding_);
-      values[block] = projector.support_bound(cone, target) + rounding_;
+      projector.project(cone, ascent, tight, program_.beta - rounding_);
+      values[block] = projector.support_bound(cone, ascent) + rounding_;
     }
   }
 
@@ -59,18 +62,12 @@ class Supports {
 
  private:
   const Program& program_;
-  double rounding_;
+  double rounding_ = 0.0;
   std::vector<ConeProjector> projectors_;
 };
 
-}  // namespace
-
-Cone Program::cone_of(Index block) const {
-  if (!cones) return {};
-  return {&cone_rows, design.cells->pattern(cell_of(block))};
-}
-
-Pricing price_blocks(const Program& program, const Vector& v, const Execution& execution) {
+void price_target(const Program& program, Index target, const Vector& v, Supports& supports,
+                  const Execution& execution) {
   const Matrix& X = *program.design.X;
   const std::vector<Index> cells = long_gradients(program, v, execution);
   const double slope = program.design.slope;
@@ -81,7 +78,7 @@ Pricing price_blocks(const Program& program, const Vector& v, const Execution& e
     rounding += std::abs(slope) * terms * std::numeric_limits<double>::epsilon() *
                 sums_of_magnitudes(X, v).norm();
   }
-  Supports supports(program, rounding, execution.n_threads);
+  supports.set_rounding(rounding);
   const Index n_cells = static_cast<Index>(cells.size());
   const Index most = std::max(kGroup, kMaxGradients / std::max<Index>(1, X.cols()));
   for (Index begin = 0; begin < n_cells; begin += most) {
@@ -98,11 +95,19 @@ Pricing price_blocks(const Program& program, const Vector& v, const Execution& e
                  [&](Index group, int thread, const auto&) {
                    const Index last = std::min(count, (group + 1) * kGroup);
                    for (Index i = group * kGroup; i < last; ++i) {
-                     supports.price(chosen[i], gradients.col(i), thread);
+                     supports.price(target, chosen[i], gradients.col(i), thread);
                    }
                  });
   }
+}
 
+}  // namespace
+
+Pricing price_blocks(const Program& program, const Vector& v, const Execution& execution) {
+  Supports supports(program, execution.n_threads);
+  for (Index target = 0; target < program.n_targets; ++target) {
+    price_target(program, target, program.part(v, target), supports, execution);
+  }
   Pricing pricing;
   pricing.max_support = program.beta;
   for (Index block = 0; block < program.n_blocks(); ++block) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "cvxnn/sample.hpp"
@@ -21,34 +22,40 @@ class RestrictedMaster::Exchange {
  public:
   explicit Exchange(Index n_hyperplanes) : cells{n_hyperplanes, {}} {}
 
-  // The block of a cell and sign, and whether it is new.
-  std::pair<Block*, bool> add(const Word* pattern, double sign) {
+  // The block of a cell, target and sign, and whether it is new.
+  std::pair<Block*, bool> add(const Word* pattern, Index target, double sign) {
     const std::vector<Word> words(pattern, pattern + cells.n_words());
     const auto [cell, fresh] = cells_.emplace(words, cells.size());
     if (fresh) cells.bits.insert(cells.bits.end(), words.begin(), words.end());
-    const Index id = 2 * cell->second + (sign > 0.0 ? 0 : 1);
-    const auto [block, added] = blocks_.emplace(id, Block{id, {}, {}});
+    const auto [block, added] = blocks_.emplace(Key{target, cell->second, sign < 0.0}, Block());
     return {&block->second, added};
   }
 
-  std::vector<Block> sorted_blocks() {
+  // Moves cells and blocks to a program.
+  std::vector<Block> finish(const Program& program, Cells& of_program) {
+    of_program.bits = std::move(cells.bits);
     std::vector<Block> sorted;
-    for (auto& [id, block] : blocks_) sorted.push_back(std::move(block));
+    for (auto& [key, block] : blocks_) {
+      const auto& [target, cell, negative] = key;
+      block.id = program.block_of(target, cell, negative ? -1.0 : 1.0);
+      sorted.push_back(std::move(block));
+    }
     return sorted;
   }
 
   Cells cells;
 
  private:
+  using Key = std::tuple<Index, Index, bool>;  // in the order of the program's blocks
   std::map<std::vector<Word>, Index> cells_;
-  std::map<Index, Block> blocks_;
+  std::map<Key, Block> blocks_;
 };
 
 RestrictedMaster::RestrictedMaster(const HiddenLayer& layer, const Loss& loss, double beta,
                                    const Execution& execution)
     : loss_(loss), execution_(execution) {
   cells.n_hyperplanes = layer.X.rows();
-  program = {{&layer.X, &cells, layer.slope}, unit_rows(layer.X), beta, true};
+  program = {{&layer.X, &cells, layer.slope}, unit_rows(layer.X), beta, true, loss.n_targets()};
   update_predictions();
 }
 
@@ -66,8 +73,8 @@ bool RestrictedMaster::exchange(const std::vector<Peak>& peaks) {
   Exchange next(cells.n_hyperplanes);
   for (Block& block : set.blocks) {
     if (block.u.isZero(0)) continue;
-    Block& kept =
-        *next.add(cells.pattern(program.cell_of(block.id)), program.sign_of(block.id)).first;
+    const Word* pattern = cells.pattern(program.cell_of(block.id));
+    Block& kept = *next.add(pattern, program.target_of(block.id), program.sign_of(block.id)).first;
     kept.u = std::move(block.u);
     kept.tight = std::move(block.tight);
   }
@@ -76,30 +83,30 @@ bool RestrictedMaster::exchange(const std::vector<Peak>& peaks) {
   const Cells located = locate_cells(*program.design.X, points, execution_).cells;
   bool any = false;
   for (std::size_t i = 0; i < peaks.size(); ++i) {
-    const auto [block, added] = next.add(located.pattern(static_cast<Index>(i)), -peaks[i].sign);
+    const Word* pattern = located.pattern(static_cast<Index>(i));
+    const auto [block, added] = next.add(pattern, peaks[i].target, -peaks[i].sign);
     if (!added) continue;
     block->u = Vector::Zero(program.design.n_features());
     any = true;
   }
-  set.blocks = next.sorted_blocks();
-  cells.bits = std::move(next.cells.bits);
+  set.blocks = next.finish(program, cells);
   return any;
 }
 
-void RestrictedMaster::replace(const Matrix& u, const Vector& signs) {
+void RestrictedMaster::replace(const Neurons& neurons) {
+  const Matrix& u = neurons.u;
   Exchange next(cells.n_hyperplanes);
   const HiddenLayer layer(*program.design.X, program.design.slope);
   Matrix points(u.cols(), u.rows());
   for (Index j = 0; j < u.cols(); ++j) points.row(j) = layer.canonical(u.col(j)).transpose();
   const Cells located = locate_cells(layer.X, points, execution_).cells;
   for (Index j = 0; j < u.cols(); ++j) {
-    const auto [block, added] = next.add(located.pattern(j), signs(j));
+    const auto [block, added] = next.add(located.pattern(j), neurons.targets[j], neurons.signs(j));
     if (added) block->u.setZero(u.rows());
     block->u += points.row(j).transpose();
   }
-  set.blocks = next.sorted_blocks();
+  set.blocks = next.finish(program, cells);
   set.sigma = u.cols() == 0 ? 0.0 : kFirstSigma * u.colwise().norm().mean() / program.beta;
-  cells.bits = std::move(next.cells.bits);
   update_predictions();
 }
 

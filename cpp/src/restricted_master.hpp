@@ -24,9 +24,8 @@ class RestrictedMaster {
   // block is new.
   bool exchange(const std::vector<Peak>& peaks);
 
-  // Makes the neurons u_j (columns of `u`) with these signs the point: one block for all neurons
-  // of a cell and sign.
-  void replace(const Matrix& u, const Vector& signs);
+  // Makes these neurons the point: one block for all neurons of a cell, sign and target.
+  void replace(const Neurons& neurons);
 
   // Makes the blocks of a solution the point.
   void adopt(const GlobalSolution& solution);

@@ -6,6 +6,7 @@
 // which is the gradient of the convex function `merit` below seen through v = grad L(f).
 #include <cmath>
 
+#include "hessian.hpp"
 #include "tiled_algebra.hpp"
 #include "working_set.hpp"
 
@@ -36,24 +37,23 @@ class ProximalPoint {
     point.projections.resize(set_.blocks.size());
     point.p.resize(set_.blocks.size());
     point.tight = warm;
-    Matrix outputs = Matrix::Zero(f.size(), n_blocks);
+    Matrix outputs = Matrix::Zero(program_.design.n_rows(), n_blocks);
     std::vector<ConeProjector> projectors(static_cast<std::size_t>(execution_.n_threads));
     parallel_for(n_blocks, block_cost(program_), execution_, [&](Index b, int thread, const auto&) {
       const Block& block = set_.blocks[b];
-      const Index cell = program_.cell_of(block.id);
-      const double sign = program_.sign_of(block.id);
-      const Vector gradient = program_.design.apply_transposed(cell, point.v);
-      const Vector target = block.u - sigma_ * sign * gradient;
+      const Vector target = block.u - sigma_ * program_.gradient(block.id, point.v);
       ConeProjector& projector = projectors[thread];
       projector.project(program_.cone_of(block.id), target, point.tight[b], sigma_ * program_.beta);
       point.projections[b] = projector.point();
       point.p[b] = shrink(projector.point(), sigma_ * program_.beta);
       if (point.p[b].isZero(0)) return;
-      Vector output = Vector::Zero(f.size());
-      program_.design.apply_add(cell, point.p[b], sign, output);
-      outputs.col(b) = output;
+      program_.design.apply_add(program_.cell_of(block.id), point.p[b], program_.sign_of(block.id),
+                                outputs.col(b));
     });
-    point.f_of_p = outputs.rowwise().sum();
+    point.f_of_p = Vector::Zero(f.size());
+    for (Index b = 0; b < n_blocks; ++b) {
+      program_.part(point.f_of_p, program_.target_of(set_.blocks[b].id)) += outputs.col(b);
+    }
     double squares = 0.0;
     for (const Vector& p : point.p) squares += p.squaredNorm();
     point.merit = point.v.dot(f) - loss_.value(f) + squares / (2.0 * sigma_);
@@ -66,19 +66,21 @@ class ProximalPoint {
   // The Newton direction in f for the equation f = A p(f).
   Vector direction(const Point& point) const {
     const Vector residual = point.f - point.f_of_p;
-    const Vector root = loss_.curvature(point.f).cwiseSqrt();
-    Matrix B = scaled_columns(point, root);
-    const Index m = B.cols();
+    const Hessian hessian = loss_.hessian(point.f);
+    OutputColumns A = columns(point);
+    const Index m = A.values.cols();
     if (m == 0) return -residual;
-    Vector target = root.cwiseProduct(residual);
-    project_hessian(loss_, root, B);
-    project_hessian(loss_, root, target);
     Vector correction(m);
-    if (m <= B.rows()) {
-      Matrix system = lower_product(B, execution_);
+    if (m <= A.values.rows() || A.n_targets() > 1) {
+      const Vector target = apply_transposed(A, hessian.apply(residual));
+      Matrix system = lower_gram(std::move(A), hessian, execution_);
       system.diagonal().array() += 1.0 / sigma_;
-      correction = solve_symmetric(system, B.transpose() * target, execution_);
+      correction = solve_symmetric(system, target, execution_);
     } else {
+      Matrix& B = A.values;
+      Vector target = residual;
+      scale_by_root(hessian, B);
+      scale_by_root(hessian, target);
       Matrix system = lower_product(B.transpose(), execution_);
       system.triangularView<Eigen::Lower>() *= sigma_;
       system.diagonal().array() += 1.0;
@@ -107,7 +109,8 @@ class ProximalPoint {
     return indices;
   }
 
-  Matrix scaled_columns(const Point& point, const Vector& root) const {
+  // A times the square roots of the derivatives of p.
+  OutputColumns columns(const Point& point) const {
     active_ = active(point);
     const Index n_active = static_cast<Index>(active_.size());
     roots_.assign(active_.size(), Matrix());
@@ -116,25 +119,30 @@ class ProximalPoint {
       roots_[a] = derivative_root(point, active_[a]);
     });
     offsets_.assign(1, 0);
-    for (const Matrix& part : roots_) offsets_.push_back(offsets_.back() + part.cols());
-    Matrix B(root.size(), offsets_.back());
-    const double columns_cost = 2.0 * d * d * static_cast<double>(B.rows());
+    OutputColumns A;
+    A.starts.assign(static_cast<std::size_t>(program_.n_targets + 1), 0);
+    for (std::size_t a = 0; a < roots_.size(); ++a) {
+      offsets_.push_back(offsets_.back() + roots_[a].cols());
+      A.starts[program_.target_of(set_.blocks[active_[a]].id) + 1] = offsets_.back();
+    }
+    for (std::size_t t = 1; t < A.starts.size(); ++t) {
+      A.starts[t] = std::max(A.starts[t], A.starts[t - 1]);
+    }
+    A.values.resize(program_.design.n_rows(), offsets_.back());
+    const double columns_cost = 2.0 * d * d * static_cast<double>(A.values.rows());
     parallel_for(n_active, columns_cost, execution_, [&](Index a, int, const auto&) {
-      const Index id = set_.blocks[active_[a]].id;
-      const Vector scale =
-          program_.sign_of(id) * program_.design.mask(program_.cell_of(id)).cwiseProduct(root);
-      B.middleCols(offsets_[a], roots_[a].cols()).noalias() =
-          scale.asDiagonal() * (*program_.design.X * roots_[a]);
+      A.values.middleCols(offsets_[a], roots_[a].cols()).noalias() =
+          program_.signed_mask(set_.blocks[active_[a]].id).asDiagonal() *
+          (*program_.design.X * roots_[a]);
     });
-    return B;
+    return A;
   }
 
   Vector apply_columns(const Point& point, const Vector& coefficients) const {
     Vector f = Vector::Zero(point.f.size());
     for (std::size_t a = 0; a < active_.size(); ++a) {
-      const Index id = set_.blocks[active_[a]].id;
       const Vector u = roots_[a] * coefficients.segment(offsets_[a], roots_[a].cols());
-      program_.design.apply_add(program_.cell_of(id), u, program_.sign_of(id), f);
+      program_.add_outputs(set_.blocks[active_[a]].id, u, f);
     }
     return f;
   }
@@ -178,7 +186,7 @@ NewtonResult newton(const ProximalPoint& step, const Loss& loss, const WorkingSe
     poller.check();
     const Vector residual = point.f - point.f_of_p;
     const Vector direction = step.direction(point);
-    const double slope = loss.hessian(point.f)(residual).dot(direction);
+    const double slope = loss.hessian(point.f).apply(residual).dot(direction);
     const double noise = 4e-16 * std::abs(point.merit);
     const double proximal = 0.05 * squared_distance(point, set) / step.sigma();
     const double moved = (point.f_of_p - set.predictions).norm();

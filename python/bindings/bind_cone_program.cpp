@@ -14,11 +14,13 @@ struct Problem {
   Cells cells;
   Program program;
 
-  Problem(const MatrixView& X_view, const PackedView& packed, double slope, double beta, bool cones)
+  Problem(const MatrixView& X_view, const PackedView& packed, double slope, double beta, bool cones,
+          Index n_targets)
       : X(X_view), cells(to_cells(packed, X_view.rows())) {
     program.design = {&X, &cells, slope};
     program.beta = beta;
     program.cones = cones;
+    program.n_targets = n_targets;
     if (cones) program.cone_rows = unit_rows(X);
   }
   Problem(const Problem&) = delete;
@@ -37,27 +39,29 @@ py::dict to_dict(const Program& program, const Solution& solution) {
   Matrix weights(m, program.design.n_features());
   Vector signs(m);
   std::vector<Index> cells;
+  std::vector<Index> targets;
   for (Index j = 0; j < m; ++j) {
     const Block& block = solution.blocks[j];
     weights.row(j) = block.u.transpose();
     signs(j) = program.sign_of(block.id);
     cells.push_back(program.cell_of(block.id));
+    targets.push_back(program.target_of(block.id));
   }
+  const Matrix dual = solution.dual.reshaped(program.design.n_rows(), program.n_targets);
   py::list history;
   for (const Progress& progress : solution.history) history.append(to_dict(progress));
   return py::dict("status"_a = name_of(solution.status), "weights"_a = weights, "signs"_a = signs,
-                  "cells"_a = cells, "objective"_a = solution.objective,
-                  "lower_bound"_a = solution.lower_bound, "dual"_a = solution.dual,
-                  "history"_a = history);
+                  "cells"_a = cells, "targets"_a = targets, "objective"_a = solution.objective,
+                  "lower_bound"_a = solution.lower_bound, "dual"_a = dual, "history"_a = history);
 }
 
-py::dict to_dict(const Matrix& X, double beta, const GlobalSolution& solution) {
-  py::dict result = to_dict(Program{{&X, &solution.cells}, {}, beta, true}, solution);
+py::dict to_dict(const HiddenLayer& layer, double beta, const GlobalSolution& solution) {
+  py::dict result = to_dict(solution.program(layer, beta), solution);
   result["packed"] = from_cells(solution.cells);
   return result;
 }
 
-std::unique_ptr<Loss> to_loss(const std::string& name, const VectorView& y,
+std::unique_ptr<Loss> to_loss(const std::string& name, const MatrixView& y,
                               const VectorView& sample_weight, double delta, bool free_offset) {
   auto loss = make_loss(name, y, sample_weight, delta);
   return free_offset ? profiled(std::move(loss)) : std::move(loss);
@@ -84,11 +88,11 @@ SolverOptions to_options(double tol, int max_rounds, double max_seconds, const O
 void bind_cone_program(py::module_& m) {
   m.def(
       "solve_cone_program",
-      [](const MatrixView& X, const PackedView& packed, const VectorView& y,
+      [](const MatrixView& X, const PackedView& packed, const MatrixView& y,
          const VectorView& sample_weight, const std::string& loss_name, double delta,
          bool free_offset, double slope, double beta, bool cones, double tol, int max_rounds,
          double max_seconds, int n_threads, const OnRound& on_round) {
-        const Problem problem(X, packed, slope, beta, cones);
+        const Problem problem(X, packed, slope, beta, cones, y.cols());
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const Solution solution = without_gil([&] {
@@ -102,11 +106,12 @@ void bind_cone_program(py::module_& m) {
       py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
       py::arg("on_round") = py::none(),
       "Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on "
-      "the pattern and slope elsewhere. With free_offset a constant is added to the predictions, "
+      "the pattern and slope elsewhere. Each block adds to one target, a column of y. With "
+      "free_offset a constant is added to the predictions, "
       "the best one.");
   m.def(
       "solve_over_all_cells",
-      [](const MatrixView& X_view, const VectorView& y, const VectorView& sample_weight,
+      [](const MatrixView& X_view, const MatrixView& y, const VectorView& sample_weight,
          const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
          double tol, int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
@@ -116,7 +121,7 @@ void bind_cone_program(py::module_& m) {
         const GlobalSolution solution = without_gil([&] {
           return solve_over_all_cells(layer, *loss, beta, options, execution(n_threads));
         });
-        return to_dict(X, beta, solution);
+        return to_dict(layer, beta, solution);
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
       py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
@@ -125,33 +130,38 @@ void bind_cone_program(py::module_& m) {
       "The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.");
   m.def(
       "search_over_all_cells",
-      [](const MatrixView& X_view, const VectorView& y, const VectorView& sample_weight,
+      [](const MatrixView& X_view, const MatrixView& y, const VectorView& sample_weight,
          const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
-         std::uint64_t seed, const MatrixView& start, const VectorView& start_signs, double tol,
-         int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
+         std::uint64_t seed, const MatrixView& start, const VectorView& start_signs,
+         const std::vector<Index>& start_targets, double tol, int max_rounds, double max_seconds,
+         int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
         const HiddenLayer layer(X, slope);
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
-        SearchOptions options{to_options(tol, max_rounds, max_seconds, on_round)};
+        SearchOptions options;
+        static_cast<SolverOptions&>(options) = to_options(tol, max_rounds, max_seconds, on_round);
         options.seed = seed;
-        options.start = {start, start_signs};
+        options.start.u = start;
+        options.start.signs = start_signs;
+        options.start.targets = start_targets;
         const GlobalSolution solution = without_gil([&] {
           return search_over_all_cells(layer, *loss, beta, options, execution(n_threads));
         });
-        return to_dict(X, beta, solution);
+        return to_dict(layer, beta, solution);
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
       py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
       py::arg("slope") = 0.0, py::arg("beta"), py::arg("seed"), py::arg("start").noconvert(),
-      py::arg("start_signs").noconvert(), py::arg("tol"), py::arg("max_rounds"),
-      py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
+      py::arg("start_signs").noconvert(), py::arg("start_targets"), py::arg("tol"),
+      py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
+      py::arg("on_round") = py::none(),
       "The same for any number of columns, by local search from the neurons given (columns of "
       "start) or random ones; nothing is proved, 'dual' is the gradient of the loss.");
   m.def(
       "max_support",
       [](const MatrixView& X, const PackedView& packed, const VectorView& v, double slope,
          double threshold, bool cones, int n_threads) {
-        const Problem problem(X, packed, slope, threshold, cones);
+        const Problem problem(X, packed, slope, threshold, cones, 1);
         return without_gil(
             [&] { return price_blocks(problem.program, v, execution(n_threads)).max_support; });
       },

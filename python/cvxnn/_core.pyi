@@ -232,7 +232,7 @@ def project_onto_cell(
 
 def search_over_all_cells(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
-    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     *,
     loss: str,
@@ -243,6 +243,7 @@ def search_over_all_cells(
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     start_signs: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    start_targets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
     tol: typing.SupportsFloat | typing.SupportsIndex,
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
@@ -256,7 +257,7 @@ def search_over_all_cells(
 def solve_cone_program(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     packed: numpy.typing.NDArray[numpy.uint64],
-    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     *,
     loss: str,
@@ -272,7 +273,7 @@ def solve_cone_program(
     on_round: collections.abc.Callable[[dict], None] | None = None,
 ) -> dict:
     """
-    Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on the pattern and slope elsewhere. With free_offset a constant is added to the predictions, the best one.
+    Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on the pattern and slope elsewhere. Each block adds to one target, a column of y. With free_offset a constant is added to the predictions, the best one.
     """
 
 def solve_group_lasso(
@@ -308,7 +309,7 @@ def solve_group_lasso(
 
 def solve_over_all_cells(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
-    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     *,
     loss: str,

@@ -96,11 +96,21 @@ inline std::vector<std::string> to_strings(const Cells& cells) {
 }
 
 // Random targets and weights.
+inline Matrix targets_for(const std::string& loss, Index n, std::uint64_t seed) {
+  const Matrix y = gaussian(n, 1, seed);
+  if (loss == "logistic" || loss == "squared_hinge") {
+    return y.unaryExpr([](double t) { return t > 0.0 ? 1.0 : -1.0; });
+  }
+  if (loss == "poisson") return y.unaryExpr([](double t) { return std::floor(std::exp(t)); });
+  if (loss != "multinomial") return y;
+  Matrix one_hot = Matrix::Zero(n, 3);
+  for (Index i = 0; i < n; ++i) one_hot(i, y(i) < -0.3 ? 0 : y(i) < 0.5 ? 1 : 2) = 1.0;
+  return one_hot;
+}
+
 inline std::unique_ptr<Loss> random_loss(const std::string& name, Index n, std::uint64_t seed) {
-  Vector y = gaussian(n, 1, seed);
-  if (name == "logistic") y = y.unaryExpr([](double t) { return t > 0.0 ? 1.0 : -1.0; });
   const Vector weights = gaussian(n, 1, seed + 1).array().abs() + 0.2;
-  return make_loss(name, y, weights);
+  return make_loss(name, targets_for(name, n, seed), weights);
 }
 
 }  // namespace cvxnn::test

@@ -27,18 +27,6 @@ inline lasso::Groups mixed_groups(Index n_columns) {
   return groups;
 }
 
-inline Matrix lasso_targets(const std::string& loss, Index n, std::uint64_t seed) {
-  const Matrix y = gaussian(n, 1, seed);
-  if (loss == "logistic" || loss == "squared_hinge") {
-    return y.unaryExpr([](double t) { return t > 0.0 ? 1.0 : -1.0; });
-  }
-  if (loss == "poisson") return y.unaryExpr([](double t) { return std::floor(std::exp(t)); });
-  if (loss != "multinomial") return y;
-  Matrix one_hot = Matrix::Zero(n, 3);
-  for (Index i = 0; i < n; ++i) one_hot(i, y(i) < -0.3 ? 0 : y(i) < 0.5 ? 1 : 2) = 1.0;
-  return one_hot;
-}
-
 inline Vector lasso_weights(Index n, std::uint64_t seed) {
   const Vector w = gaussian(n, 1, seed).array().abs() + 0.2;
   return w / w.sum();
@@ -123,7 +111,7 @@ struct LassoProblem {
 inline LassoProblem lasso_problem(const std::string& loss, Index n, Index p, std::uint64_t seed) {
   const Matrix X = (gaussian(n, p, seed).array() + 0.3).matrix();
   return {X, mixed_groups(p),
-          make_loss(loss, lasso_targets(loss, n, seed + 1), lasso_weights(n, seed + 2), 0.7)};
+          make_loss(loss, targets_for(loss, n, seed + 1), lasso_weights(n, seed + 2), 0.7)};
 }
 
 }  // namespace cvxnn::test

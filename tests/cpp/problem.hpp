@@ -22,7 +22,7 @@ struct Problem {
 
   Problem(Matrix data, Cells listed, std::unique_ptr<Loss> data_loss, bool cones)
       : X(std::move(data)), cells(std::move(listed)), loss(std::move(data_loss)) {
-    program = {{&X, &cells}, unit_rows(X), 1e-12, cones};
+    program = {{&X, &cells}, unit_rows(X), 1e-12, cones, loss->n_targets()};
   }
   Problem(const Problem&) = delete;
 
@@ -30,14 +30,14 @@ struct Problem {
   double beta_max() const {
     Program weak = program;
     weak.beta = 1e-12;
-    return price_blocks(weak, loss->gradient(Vector::Zero(X.rows())), {}).max_support;
+    return price_blocks(weak, loss->gradient(Vector::Zero(loss->size())), {}).max_support;
   }
 
   double objective(const std::vector<Block>& blocks) const {
-    Vector f = Vector::Zero(X.rows());
+    Vector f = Vector::Zero(loss->size());
     double norms = 0.0;
     for (const Block& block : blocks) {
-      program.design.apply_add(program.cell_of(block.id), block.u, program.sign_of(block.id), f);
+      program.add_outputs(block.id, block.u, f);
       norms += block.u.norm();
     }
     return loss->value(f) + program.beta * norms;

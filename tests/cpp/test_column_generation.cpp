@@ -10,19 +10,20 @@ namespace {
 
 double objective_of(const Matrix& X, const Loss& loss, double beta,
                     const GlobalSolution& solution) {
-  const Program program{{&X, &solution.cells}, {}, beta, true};
-  Vector f = Vector::Zero(X.rows());
+  const Program program = solution.program(X, beta);
+  Vector f = Vector::Zero(loss.size());
   double norms = 0.0;
   for (const Block& block : solution.blocks) {
     // as a network: the pattern must be the neuron's own
-    f += program.sign_of(block.id) * (X * block.u).cwiseMax(0.0);
+    program.part(f, program.target_of(block.id)) +=
+        program.sign_of(block.id) * (X * block.u).cwiseMax(0.0);
     norms += block.u.norm();
   }
   return loss.value(f) + beta * norms;
 }
 
 TEST_CASE("column generation: the optimum over all cells") {
-  for (const std::string name : {"squared", "logistic"}) {
+  for (const std::string name : {"squared", "logistic", "multinomial"}) {
     for (std::uint64_t seed = 0; seed < 12; ++seed) {
       const Index d = 1 + static_cast<Index>(seed % 4);
       const Index n = 5 + static_cast<Index>(seed) * 2;

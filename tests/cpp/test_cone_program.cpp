@@ -19,7 +19,7 @@ using test::sampled_problem;
 
 template <class Check>
 void for_each_kind(const Check& check) {
-  for (const std::string loss : {"squared", "logistic"}) {
+  for (const std::string loss : {"squared", "logistic", "multinomial"}) {
     for (const bool cones : {true, false}) {
       CAPTURE(loss);
       CAPTURE(cones);

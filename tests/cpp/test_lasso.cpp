@@ -101,7 +101,7 @@ TEST_CASE("lasso: zero, constant and duplicate columns, a zero in front of a gro
     X.col(20).setConstant(2.0);
     X.middleCols(24, 6) = X.middleCols(10, 6);
     LassoProblem p(X, test::mixed_groups(40),
-                   make_loss(loss, test::lasso_targets(loss, 30, 6), test::lasso_weights(30, 7)));
+                   make_loss(loss, test::targets_for(loss, 30, 6), test::lasso_weights(30, 7)));
     check_path(p);
   }
 }

@@ -138,7 +138,7 @@ TEST_CASE("lasso designs: masked copies, and the solution of their dense form") 
       for (const bool fit_intercept : {true, false}) {
         test::LassoProblem p(
             dense, masked.groups(),
-            make_loss(loss, test::lasso_targets(loss, n, 7), test::lasso_weights(n, 8)));
+            make_loss(loss, test::targets_for(loss, n, 7), test::lasso_weights(n, 8)));
         p.problem.fit_intercept = fit_intercept;
         const double alpha = 0.1 * lasso::alpha_max(p.problem, {});
         const Matrix expected = p.coefficients(p.solve({alpha}, 1e-11)[0]);

@@ -19,7 +19,8 @@ double objective_of(const Matrix& X, const Loss& loss, double beta, const Neuron
 }
 
 Neurons small_neurons(const Matrix& X, Index width) {
-  Neurons neurons{0.1 * random_directions(X, width, 7), Vector::Ones(width)};
+  Neurons neurons(X.cols(), width);
+  neurons.u = 0.1 * random_directions(X, width, 7);
   for (Index j = 1; j < width; j += 2) neurons.signs(j) = -1.0;
   return neurons;
 }
@@ -70,7 +71,8 @@ TEST_CASE("descent: the optimum of one neuron that is active on all samples") {
   const Matrix X = test::gaussian(40, 3, 1).cwiseAbs();
   const Vector u = Vector::Constant(3, 2.0);
   const SquaredLoss loss(X * u, Vector::Ones(40));
-  const Neurons start{Vector::Constant(3, 0.5), Vector::Ones(1)};
+  Neurons start(3, 1);
+  start.u.setConstant(0.5);
   const Vector end = descend(X, loss, 3.0, start, 500, 0.0, {}, {}).u.col(0);
   CHECK((X * end).minCoeff() > 0.0);
   const Vector slope = X.transpose() * (X * (end - u)) + 3.0 * end.normalized();
@@ -114,7 +116,7 @@ TEST_CASE("random directions: samples on both sides, whatever the units and the 
 }
 
 TEST_CASE("search: never below the optimum over all cells, and close to it") {
-  for (const std::string name : {"squared", "logistic"}) {
+  for (const std::string name : {"squared", "logistic", "multinomial"}) {
     for (std::uint64_t seed = 0; seed < 8; ++seed) {
       const Index d = 1 + static_cast<Index>(seed % 4);
       const Index n = 10 + static_cast<Index>(seed) * 6;

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse
 from helpers import gaussian_problem
 
-from cvxnn import GatedReLURegressor, ReLUClassifier, ReLURegressor
+from cvxnn import GatedReLURegressor, ReLUClassifier, ReLURegressor, beta_max
 from cvxnn.arrangements import Cells, TooManyCells
 
 REGRESSORS = [ReLURegressor, GatedReLURegressor]
@@ -130,8 +130,6 @@ def test_sample_weight(estimator, weight, message):
 @pytest.mark.parametrize(
     "y, message",
     [
-        (np.arange(8) % 3, "Only binary classification is supported.* 3 classes"),
-        (list("abcdabcd"), "Only binary classification is supported.* 4 classes"),
         (np.zeros(8), "one class"),
         (["a"] * 8, "one class"),
         (np.linspace(0.0, 1.0, 8), "Unknown label type: continuous"),
@@ -141,6 +139,33 @@ def test_sample_weight(estimator, weight, message):
 def test_labels(y, message):
     with pytest.raises(ValueError, match=message):
         ReLUClassifier().fit(good_data()[0], y)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"loss": "hinge"}, "loss='hinge' is for two classes, y has 3"),
+        ({"loss": "squared_hinge"}, "loss='squared_hinge' is for two classes, y has 3"),
+        ({"bias": "free"}, "bias='free' is for networks with one output, but y has 3 columns"),
+    ],
+)
+def test_what_needs_two_classes(options, message):
+    with pytest.raises(ValueError, match=message):
+        ReLUClassifier(**options).fit(good_data()[0], np.arange(8) % 3)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.arange(8.0) % 3,
+        np.ones((8, 3)),
+        np.zeros((8, 3)),
+        np.tile([0.5, 0.5, 0.0], (8, 1)),
+    ],
+)
+def test_targets_that_are_not_one_hot(y):
+    with pytest.raises(ValueError, match="y must have a column for each class, one-hot"):
+        beta_max(good_data()[0], y, loss="multinomial")
 
 
 def test_labels_whose_second_class_has_no_weight():

@@ -10,11 +10,12 @@
 
 namespace cvxnn {
 
-// A unit vector u at which sign * v . phi(X u) = value.
+// A unit vector u at which sign * v . phi(X u) = value, for v of one target.
 struct Peak {
   Vector u;
   double value = 0.0;
   int sign = 1;
+  Index target = 0;
 };
 
 struct BoundOptions {

@@ -11,6 +11,12 @@ namespace cvxnn {
 
 struct GlobalSolution : Solution {
   Cells cells;  // those that the blocks belong to, see Program
+  Index n_targets = 1;
+
+  // The program over these cells; without the rows of its cones.
+  Program program(const HiddenLayer& layer, double beta) const {
+    return {{&layer.X, &cells, layer.slope}, {}, beta, true, n_targets};
+  }
 };
 
 // Rounds of: solve the program over a few cells to the accuracy of float64; bound what any cell
@@ -21,9 +27,7 @@ GlobalSolution solve_over_all_cells(const HiddenLayer& layer, const Loss& loss, 
 
 struct SearchOptions : SolverOptions {
   Neurons start;           // to begin with; if there are none, random ones
-  Index n_neurons = 0;     // how many of these; 0: by the number of samples
-  Index n_starts = 256;    // random points from which local maxima are looked for in each round
-  std::uint64_t seed = 0;  // of both
+  std::uint64_t seed = 0;  // of these, and of points from which local maxima are looked for
 };
 
 // The same for any number of columns, with nothing proved: a wide random network or the one given

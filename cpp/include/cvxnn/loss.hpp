@@ -3,13 +3,23 @@
 // A new loss is one subclass in a file of its own in src/losses, and a line in `make_loss`.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "cvxnn/types.hpp"
 
 namespace cvxnn {
+
+// Second derivatives at a point: diag(h) - b b' for one target; for several, those of targets t and
+// s are diag(h_t) for t = s and else -diag(q_t q_s).
+struct Hessian {
+  Vector diagonal;         // h
+  Vector between_samples;  // b, may be empty
+  Vector between_targets;  // q, may be empty
+  Index n_targets = 1;
+
+  Vector apply(const Vector& direction) const;
+};
 
 class Loss {
  public:
@@ -25,10 +35,9 @@ class Loss {
 
   virtual double value(const Vector& f) const = 0;
   virtual Vector gradient(const Vector& f) const = 0;
-  // Diagonal of the Hessian, if the loss is a sum over samples (see `profiled`).
+  // Diagonal of the Hessian, without what samples have to do with each other.
   virtual Vector curvature(const Vector& f) const = 0;
-  // The Hessian at f as a map from directions.
-  virtual std::function<Vector(const Vector&)> hessian(const Vector& f) const;
+  virtual Hessian hessian(const Vector& f) const { return {curvature(f), {}, {}, n_targets_}; }
   // Diagonal h for which L(f) + gradient . e + e' diag(h) e / 2 is a model with its minimum not too
   // far: above L(f + e) everywhere if `bounded_curvature`.
   virtual Vector majorant(const Vector& f) const;
@@ -39,9 +48,6 @@ class Loss {
   virtual std::unique_ptr<Loss> smoothed(const Vector& v, double width) const;
   // L is a sum over samples and targets.
   virtual bool separable() const { return true; }
-  // L is the least over constants added to f. Its Hessian is then R (I - q q') R, with R^2 the
-  // diagonal matrix of the curvature and q the unit vector along the diagonal of R.
-  virtual bool profiled() const { return false; }
   // L is its own second-order expansion.
   virtual bool quadratic() const { return false; }
   // sup of l'' over the real line.
@@ -95,9 +101,5 @@ std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const 
 // The least of a loss of one target over constants added to the predictions: that of a network
 // with a free output bias. Dual vectors must then sum to zero.
 std::unique_ptr<Loss> profiled(std::unique_ptr<Loss> loss);
-
-// Columns R a, with `root` the diagonal of R = the root of the curvature, become those whose
-// products with each other are a' L'' b: unchanged unless the loss is profiled.
-void project_hessian(const Loss& loss, const Vector& root, Eigen::Ref<Matrix> scaled);
 
 }  // namespace cvxnn

@@ -18,11 +18,11 @@ struct MaskedOperator {
   // The diagonal of A_cell.
   Vector mask(Index cell) const;
   // f += scale * A_cell X u.
-  void apply_add(Index cell, const Vector& u, double scale, Vector& f) const;
+  void apply_add(Index cell, const Vector& u, double scale, Eigen::Ref<Vector> f) const;
   // X' A_cell v.
-  Vector apply_transposed(Index cell, const Vector& v) const;
+  Vector apply_transposed(Index cell, const Eigen::Ref<const Vector>& v) const;
   // X' A_cell diag(h) A_cell X, lower and upper part.
-  Matrix gram(Index cell, const Vector& h) const;
+  Matrix gram(Index cell, const Eigen::Ref<const Vector>& h) const;
 };
 
 }  // namespace cvxnn

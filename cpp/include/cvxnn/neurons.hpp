@@ -1,14 +1,25 @@
-// A two-layer network with one output, each neuron of which is one vector.
+// A two-layer network each neuron of which is one vector.
 #pragma once
+
+#include <vector>
 
 #include "cvxnn/types.hpp"
 
 namespace cvxnn {
 
-// f = sum_j s_j phi(X u_j): u_j is column j.
+// Output t is f_t = sum s_j phi(X u_j) over the neurons j with target t: u_j is column j.
 struct Neurons {
+  Neurons() = default;
+  Neurons(Index n_columns, Index count)
+      : u(Matrix::Zero(n_columns, count)),
+        signs(Vector::Ones(count)),
+        targets(static_cast<std::size_t>(count), 0) {}
+
+  Index size() const { return u.cols(); }
+
   Matrix u;
   Vector signs;  // 1 or -1
+  std::vector<Index> targets;
 };
 
 }  // namespace cvxnn

@@ -3,26 +3,10 @@
 
 #include <vector>
 
-#include "cvxnn/cone.hpp"
 #include "cvxnn/loss.hpp"
-#include "cvxnn/masked_operator.hpp"
+#include "cvxnn/program.hpp"
 
 namespace cvxnn {
-
-// The convex program over given cells: minimise L(sum_b s_b A_b X u_b) + beta sum_b ||u_b||.
-struct Program {
-  MaskedOperator design;
-  Matrix cone_rows;  // unit rows of X; the constraints of a cell are signs of these
-  double beta = 1.0;
-  // With cones (ReLU) a cell carries two blocks, for output sign +1 and -1, each u in the cell's
-  // closure. Without (gated ReLU) it carries one free block.
-  bool cones = true;
-
-  Index n_blocks() const { return design.cells->size() * (cones ? 2 : 1); }
-  Index cell_of(Index block) const { return cones ? block / 2 : block; }
-  double sign_of(Index block) const { return cones && block % 2 == 1 ? -1.0 : 1.0; }
-  Cone cone_of(Index block) const;
-};
 
 struct Violation {
   double support = 0.0;  // max of -s_b v . (A_b X u) over the block's unit ball

@@ -1,8 +1,8 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 
-#include "lasso/intercept.hpp"
 #include "lasso/subproblem.hpp"
+#include "losses/intercept.hpp"
 
 namespace cvxnn::lasso {
 namespace {

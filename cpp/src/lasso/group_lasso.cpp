@@ -7,9 +7,9 @@
 #include <unordered_map>
 #include <utility>
 
-#include "lasso/intercept.hpp"
 #include "lasso/null_model.hpp"
 #include "lasso/screening.hpp"
+#include "losses/intercept.hpp"
 
 namespace cvxnn::lasso {
 namespace {

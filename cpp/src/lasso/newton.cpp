@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lasso/intercept.hpp"
+#include "losses/intercept.hpp"
 
 namespace cvxnn::lasso {
 namespace {

@@ -52,7 +52,7 @@ class Hessian {
       : sub_(sub),
         support_(support),
         precision_(precision),
-        product_(sub.problem.loss->hessian(sub.f)) {
+        of_loss_(sub.problem.loss->hessian(sub.f)) {
     ActiveSet& set = sub.set;
     const Vector h = sub.problem.loss->curvature(sub.f);
     const Vector& w = sub.problem.loss->weights();
@@ -94,7 +94,7 @@ class Hessian {
       const double size = scale_of(x.D);
       Matrix F = size * sub_.set.product(support_.members, x.D / size, precision);
       F.rowwise() += x.db.transpose();
-      const Vector moved = product_(F.reshaped());
+      const Vector moved = of_loss_.apply(F.reshaped());
       const auto V = as_matrix(moved, n);
       const double moved_size = scale_of(V);
       out.D = moved_size * sub_.set.correlate(support_.members, V / moved_size, precision);
@@ -167,7 +167,7 @@ class Hessian {
   const Subproblem& sub_;
   const Support& support_;
   Precision precision_;
-  std::function<Vector(const Vector&)> product_;
+  cvxnn::Hessian of_loss_;
   double mean_curvature_;
   double ridge_;
   Vector intercept_curvature_;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "lasso/intercept.hpp"
+#include "losses/intercept.hpp"
 
 namespace cvxnn::lasso {
 

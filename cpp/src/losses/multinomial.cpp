@@ -36,12 +36,9 @@ class MultinomialLoss final : public Loss {
     const auto p = probabilities(f);
     return weights_.array() * p.array() * (1.0 - p.array());
   }
-  std::function<Vector(const Vector&)> hessian(const Vector& f) const override {
-    return [this, p = probabilities(f)](const Vector& direction) -> Vector {
-      const Vector moved = p.cwiseProduct(direction);
-      const Vector means = moved.reshaped(n_samples(), n_targets_).rowwise().sum();
-      return weights_.cwiseProduct(moved - p.cwiseProduct(means.replicate(n_targets_, 1)));
-    };
+  Hessian hessian(const Vector& f) const override {
+    const Vector p = probabilities(f);
+    return {curvature(f), {}, weights_.cwiseSqrt().cwiseProduct(p), n_targets_};
   }
   bool separable() const override { return false; }
   double max_curvature() const override { return 0.5; }  // of the whole K x K block

@@ -2,7 +2,7 @@
 #include <limits>
 #include <utility>
 
-#include "lasso/intercept.hpp"
+#include "losses/intercept.hpp"
 #include "losses/losses.hpp"
 
 namespace cvxnn {
@@ -18,13 +18,10 @@ class ProfiledLoss final : public Loss {
   double value(const Vector& f) const override { return loss_->value(at_best(f)); }
   Vector gradient(const Vector& f) const override { return loss_->gradient(at_best(f)); }
   Vector curvature(const Vector& f) const override { return loss_->curvature(at_best(f)); }
-  std::function<Vector(const Vector&)> hessian(const Vector& f) const override {
+  Hessian hessian(const Vector& f) const override {
     const Vector h = curvature(f);
     const double total = h.sum();
-    return [h, total](const Vector& direction) -> Vector {
-      const double mean = total > 0.0 ? h.dot(direction) / total : 0.0;
-      return (h.array() * (direction.array() - mean)).matrix();
-    };
+    return {h, total > 0.0 ? Vector(h / std::sqrt(total)) : Vector(), {}, 1};
   }
   Vector majorant(const Vector& f) const override { return loss_->majorant(at_best(f)); }
   bool separable() const override { return false; }
@@ -32,7 +29,6 @@ class ProfiledLoss final : public Loss {
   std::unique_ptr<Loss> smoothed(const Vector& v, double width) const override {
     return cvxnn::profiled(loss_->smoothed(v, width));
   }
-  bool profiled() const override { return true; }
   bool quadratic() const override { return loss_->quadratic(); }
   double max_curvature() const override { return loss_->max_curvature(); }
   double infimum() const override { return loss_->infimum(); }
@@ -48,7 +44,7 @@ class ProfiledLoss final : public Loss {
 
  private:
   Vector at_best(Vector f) const {
-    lasso::fit_intercept(*loss_, f);
+    fit_intercept(*loss_, f);
     return f;
   }
 
@@ -59,13 +55,6 @@ class ProfiledLoss final : public Loss {
 
 std::unique_ptr<Loss> profiled(std::unique_ptr<Loss> loss) {
   return std::make_unique<ProfiledLoss>(std::move(loss));
-}
-
-void project_hessian(const Loss& loss, const Vector& root, Eigen::Ref<Matrix> scaled) {
-  const double length = root.norm();
-  if (!loss.profiled() || !(length > 0.0)) return;
-  const Vector q = root / length;
-  scaled -= q * (q.transpose() * scaled).eval();
 }
 
 }  // namespace cvxnn

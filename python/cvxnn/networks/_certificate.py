@@ -80,8 +80,8 @@ class Certificate:
         ----------
         X : array-like of shape (n, d)
             The training inputs.
-        y : array-like of shape (n,)
-            The targets as the loss sees them: -1 and 1 for classifiers.
+        y : array-like of shape (n,) or (n, C)
+            The targets as the loss sees them: -1 and 1, or one-hot, for classifiers.
         sample_weight : array-like of shape (n,), optional
             The weights used in training.
 
@@ -101,7 +101,10 @@ class Certificate:
             negative_slope=self.negative_slope,
             sample_weight=sample_weight,
         )
-        if self.dual.shape != (problem.n_all, 1) or not np.isfinite(self.dual).all():
+        if (
+            self.dual.shape != (problem.n_all, problem.n_outputs)
+            or not np.isfinite(self.dual).all()
+        ):
             return False
         v = problem.gather(self.dual)
         cells = None if self.cells is None else cells_of_rows(problem, self.cells)

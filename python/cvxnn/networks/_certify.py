@@ -44,11 +44,12 @@ def certify(
         The network.
     X : array-like of shape (n, d)
         Training inputs.
-    y : array-like of shape (n,)
-        Targets as the loss sees them: -1 and 1 for logistic and hinge losses.
+    y : array-like of shape (n,) or (n, C)
+        Targets as the loss sees them: -1 and 1 for logistic and hinge losses, one-hot rows for the
+        multinomial loss; several targets need a network with as many outputs.
     beta : float
         Strength of the weight decay in the objective that the network was trained for.
-    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
+    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge", "multinomial"}
         The loss.
     delta : float
         Where the Huber loss turns linear.

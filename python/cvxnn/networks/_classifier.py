@@ -1,4 +1,4 @@
-"""Binary classifier."""
+"""Classifier."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cvxnn._checks import one_of
@@ -20,11 +20,14 @@ __all__ = ["ReLUClassifier"]
 
 
 class ReLUClassifier(ClassifierMixin, ConvexEstimator):
-    """Two-layer ReLU network for binary classification, trained to global optimality.
+    """Two-layer ReLU network for classification, trained to global optimality.
 
     Minimises ``sum_k loss(y_k f(x_k)) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` with y_k = -1 for
     the first and 1 for the second class, over networks f of any width (Pilanci and Ergen, arXiv
-    2002.10553).
+    2002.10553). For C > 2 classes the network has C outputs, the loss is the cross-entropy of their
+    softmax, and a_j^2 stands for the square of ``sum_c |a_jc|``, with which the program is the same
+    with a pair of blocks for each cell and class (Sahiner et al., arXiv 2012.13329; the l1 norm of
+    the output weights as in the code of Mishkin et al., arXiv 2202.01331).
 
     Parameters
     ----------
@@ -37,6 +40,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         Slope of "leaky_relu" below zero, at least 0 and less than 1.
     loss : {"logistic", "hinge", "squared_hinge"}, default="logistic"
         ``log(1 + exp(-m))``, ``max(0, 1 - m)`` or ``max(0, 1 - m)^2 / 2`` of the margin m = y f.
+        "logistic" is the cross-entropy for more than two classes; the others are for two.
     patterns : {"auto", "exact"}, int or Cells, default="auto"
         Activation patterns that neurons may have on the training data. "exact": every cell of the
         arrangement, for up to six features (the bias is one) or a million cells; the certificate
@@ -46,7 +50,8 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         L-BFGS, solves the convex program over its cells, and adds cells found by local search
         until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
     bias : {"regularized", "free", "none"}, default="regularized"
-        Which biases the network has and what they cost, see `ReLURegressor`.
+        Which biases the network has and what they cost, see `ReLURegressor`. "free" is for two
+        classes.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss, as in scikit-learn.
     tol : float, default=1e-4
@@ -60,7 +65,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
 
     Attributes
     ----------
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (C,)
         The class labels, sorted.
     network_, certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
         As in `ReLURegressor`.
@@ -110,7 +115,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         X : array-like of shape (n, d)
             Inputs; used as they are, never standardised.
         y : array-like of shape (n,)
-            Labels of two classes.
+            Labels of two classes or more.
         sample_weight : array-like of shape (n,), optional
             Non-negative weights of the samples in the loss.
 
@@ -128,27 +133,24 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         inputs, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
         self.classes_ = np.unique(labels)
-        if len(self.classes_) > 2:
-            raise ValueError(
-                "Only binary classification is supported. The type of the target is "
-                f"{type_of_target(labels)}, y has {len(self.classes_)} classes."
-            )
         weight = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
         if len(np.unique(labels[weight != 0.0])) == 1:
             raise ValueError("y must hold two classes, but only one class has weight above zero")
         if self.class_weight is not None:
             weight = weight * compute_sample_weight(self.class_weight, labels)
-        signs = np.where(labels == self.classes_[-1], 1.0, -1.0)
-        model = {
-            "activation": self.activation,
-            "negative_slope": self.negative_slope,
-            "loss": one_of("loss", self.loss, ("logistic", "hinge", "squared_hinge")),
-        }
-        self._fit(inputs, signs, weight, **model)
+        loss = one_of("loss", self.loss, ("logistic", "hinge", "squared_hinge"))
+        if len(self.classes_) > 2:
+            if loss != "logistic":
+                raise ValueError(f"loss={loss!r} is for two classes, y has {len(self.classes_)}")
+            loss, targets = "multinomial", 1.0 * (labels[:, None] == self.classes_)
+        else:
+            targets = np.where(labels == self.classes_[-1], 1.0, -1.0)
+        slopes = {"activation": self.activation, "negative_slope": self.negative_slope}
+        self._fit(inputs, targets, weight, loss=loss, **slopes)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the raw outputs of the network, positive for the second class.
+        """Return the raw outputs of the network, positive for the second of two classes.
 
         Parameters
         ----------
@@ -157,7 +159,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n,), or (n, C) for more than two classes
         """
         return self._raw_outputs(X)
 
@@ -173,8 +175,11 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         -------
         ndarray of shape (n,)
         """
-        outputs = self.decision_function(X)
-        labels: NDArray[Any] = self.classes_[(outputs > 0.0).astype(np.intp)]
+        return self._labels_of(self.decision_function(X))
+
+    def _labels_of(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
+        chosen = outputs > 0.0 if outputs.ndim == 1 else outputs.argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[chosen.astype(np.intp)]
         return labels
 
     def _has_probabilities(self) -> bool:
@@ -184,7 +189,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Predict the probabilities of the two classes; for the logistic loss only.
+        """Predict the probabilities of the classes; for the logistic loss only.
 
         Parameters
         ----------
@@ -193,13 +198,16 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
 
         Returns
         -------
-        ndarray of shape (n, 2)
+        ndarray of shape (n, C)
         """
         check_is_fitted(self)
-        second = expit(self.decision_function(X))
+        outputs = self.decision_function(X)
+        if outputs.ndim == 2:
+            return np.asarray(softmax(outputs, axis=1))
+        second = expit(outputs)
         return np.column_stack([1.0 - second, second])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_class = self.loss == "logistic" and self.bias != "free"
         return tags

@@ -115,7 +115,8 @@ class _CrossValidated(ConvexEstimator):
         if scorer is None:
             proof = trained.certificate
             loss = loss_named(proof.loss, proof.delta)
-            return -loss.value(trained.network.predict(X), y, weight) / float(weight.sum())
+            weights = weight if y.ndim == 1 else weight[:, None]
+            return -loss.value(trained.network.predict(X), y, weights) / float(weight.sum())
         model = copy(self)
         model.__dict__.pop("feature_names_in_", None)  # X is an array by now
         model._keep(trained)
@@ -272,7 +273,7 @@ class ReLUClassifierCV(_CrossValidated, ReLUClassifier):
         The strengths tried, decreasing.
     scores_ : ndarray of shape (A, n_folds)
         Scores on the held-out samples, the higher the better; zero for a fold of weight zero.
-    classes_ : ndarray of shape (2,)
+    classes_ : ndarray of shape (C,)
         The class labels, sorted.
     network_, certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
         As in `ReLURegressor`, of the fit on all samples with `beta_`.
@@ -323,11 +324,10 @@ class ReLUClassifierCV(_CrossValidated, ReLUClassifier):
         self.random_state = random_state
 
     def _labels(self, y: Array) -> NDArray[Any]:
-        labels: NDArray[Any] = self.classes_[(y > 0.0).astype(np.intp)]
-        return labels
+        return self._labels_of(y)
 
     def _problem(self, samples: _Samples, weight: Array) -> TrainingProblem:
-        if len(np.unique(samples.y[weight > 0.0])) == 1:
+        if len(np.unique(samples.labels[weight > 0.0])) == 1:
             raise ValueError("y must hold two classes, but only one class has weight above zero")
         return super()._problem(samples, weight)
 

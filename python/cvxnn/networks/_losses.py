@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr, expit, xlog1py
+from scipy.special import entr, expit, softmax, xlog1py
 
 from cvxnn._checks import one_of, positive_number
 
@@ -20,7 +20,10 @@ _MOST_DOUBLINGS = 60  # of an interval that holds the best offset
 
 @dataclass(frozen=True)
 class LossFunctions:
-    """A loss L(f) = sum_k w_k l(f_k, y_k), its gradient and dual objective -L*(v), of (., y, w)."""
+    """A loss L(f) = sum_k w_k l(f_k, y_k), its gradient and dual objective -L*(v), of (., y, w).
+
+    Several outputs are columns of f, v and y; w then is a single column.
+    """
 
     name: str
     value: Callable[[Array, Array, Array], float]
@@ -28,6 +31,7 @@ class LossFunctions:
     dual_value: Callable[[Array, Array, Array], float]
     degree: int = 0  # scaling f and y (and delta) by t scales the loss by t^degree
     signs: bool = False  # y must hold -1 and 1
+    one_hot: bool = False  # rows of y must hold a single 1 and otherwise 0
     delta: float = 1.0  # of the Huber loss
 
 
@@ -84,7 +88,7 @@ def _squared_gradient(f: Array, y: Array, weight: Array) -> Array:
 
 
 def _squared_dual(v: Array, y: Array, weight: Array) -> float:
-    return float(-0.5 * np.sum(v**2 / weight) - v @ y)
+    return float(-0.5 * np.sum(v**2 / weight) - np.sum(v * y))
 
 
 def _logistic(f: Array, y: Array, weight: Array) -> float:
@@ -111,7 +115,7 @@ def _absolute_gradient(f: Array, y: Array, weight: Array) -> Array:
 
 
 def _absolute_dual(v: Array, y: Array, weight: Array) -> float:
-    return float(-v @ y) if np.all(np.abs(v) <= weight * _SLIP) else -np.inf
+    return float(-np.sum(v * y)) if np.all(np.abs(v) <= weight * _SLIP) else -np.inf
 
 
 def _hinge(f: Array, y: Array, weight: Array) -> float:
@@ -140,6 +144,30 @@ def _squared_hinge_dual(v: Array, y: Array, weight: Array) -> float:
     return float(np.sum(q - 0.5 * q**2 / weight)) if np.all(q >= 0.0) else -np.inf
 
 
+def _multinomial(f: Array, y: Array, weight: Array) -> float:
+    margins = f - np.sum(f * y, axis=1, keepdims=True)  # 0 for the right class
+    largest = np.maximum(margins.max(axis=1, keepdims=True), 0.0)
+    wrong = np.sum((1.0 - y) * np.exp(margins - largest), axis=1, keepdims=True)
+    losses = np.where(largest > 0.0, largest + np.log(wrong + np.exp(-largest)), np.log1p(wrong))
+    return float(np.sum(weight * losses))
+
+
+def _multinomial_gradient(f: Array, y: Array, weight: Array) -> Array:
+    wrong = (1.0 - y) * softmax(f, axis=1)
+    # that of the right class from the others: near 1 the difference would be rounding
+    return np.asarray(weight * (wrong - y * np.sum(wrong, axis=1, keepdims=True)))
+
+
+def _multinomial_dual(v: Array, y: Array, weight: Array) -> float:
+    p = v / weight
+    sums = np.abs(p.sum(axis=1))
+    if np.any(p + y < -_ROUNDING) or np.any(sums > _ROUNDING * y.shape[1]):
+        return -np.inf
+    right = -xlog1py(1.0 + p, p)
+    wrong = entr(np.maximum(p, 0.0))
+    return float(np.sum(weight * np.where(y > 0.0, right, wrong)))
+
+
 def _huber(delta: float) -> LossFunctions:
     def value(f: Array, y: Array, weight: Array) -> float:
         far = np.abs(f - y)
@@ -156,7 +184,8 @@ def _huber(delta: float) -> LossFunctions:
     return LossFunctions("huber", value, gradient, dual_value, degree=2, delta=delta)
 
 
-_SLIP = 1.0 + 1e-14  # rounding of a gradient divided by its weight
+_ROUNDING = 1e-14  # of a gradient divided by its weight
+_SLIP = 1.0 + _ROUNDING
 
 LOSSES = {
     "squared": LossFunctions("squared", _squared, _squared_gradient, _squared_dual, degree=2),
@@ -168,5 +197,8 @@ LOSSES = {
     "hinge": LossFunctions("hinge", _hinge, _hinge_gradient, _hinge_dual, signs=True),
     "squared_hinge": LossFunctions(
         "squared_hinge", _squared_hinge, _squared_hinge_gradient, _squared_hinge_dual, signs=True
+    ),
+    "multinomial": LossFunctions(
+        "multinomial", _multinomial, _multinomial_gradient, _multinomial_dual, one_hot=True
     ),
 }

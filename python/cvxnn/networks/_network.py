@@ -94,20 +94,21 @@ class Network(SavedInFiles):
         """Evaluate the training objective of this network by its forward pass.
 
         The sum over samples of the loss plus ``beta / 2`` times the sum over neurons of
-        ``||w_j||^2 + a_j^2``, where w_j includes the hidden bias if it is regularised (Pilanci and
-        Ergen, arXiv 2002.10553, eq. 2). The losses: squared ``(f - y)^2 / 2``, absolute
-        ``|f - y|``, Huber (squared up to `delta`, linear beyond), logistic ``log(1 + exp(-y f))``,
-        hinge ``max(0, 1 - y f)``, squared hinge, half its square.
+        ``||w_j||^2 + ||a_j||_1^2``, where w_j includes the hidden bias if it is regularised
+        (Pilanci and Ergen, arXiv 2002.10553, eq. 2). The losses: squared ``(f - y)^2 / 2``,
+        absolute ``|f - y|``, Huber (squared up to `delta`, linear beyond), logistic
+        ``log(1 + exp(-y f))``, hinge ``max(0, 1 - y f)``, squared hinge, half its square,
+        multinomial, the cross-entropy of the softmax of the outputs.
 
         Parameters
         ----------
         X : array-like of shape (n, d)
             Inputs.
-        y : array-like of shape (n,)
-            Targets; -1 or 1 for logistic and hinge losses.
+        y : array-like of shape (n,) or (n, C)
+            Targets; -1 or 1 for logistic and hinge losses, one-hot rows for the multinomial loss.
         beta : float
             Strength of the weight decay.
-        loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
+        loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge", "multinomial"}
             The loss.
         delta : float
             Where the Huber loss turns linear.
@@ -323,7 +324,7 @@ class GatedNetwork(SavedInFiles):
             Targets.
         beta : float
             Strength of the weight decay.
-        loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
+        loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge", "multinomial"}
             The loss.
         delta : float
             Where the Huber loss turns linear.
@@ -401,8 +402,9 @@ def _loss_of(
         y = y[:, 0]
     _check_like_outputs("y", y, outputs)
     weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    _check_like_outputs("sample_weight", weight, outputs)
-    return loss_named(loss, delta).value(outputs, y, weight)
+    _check_like_outputs("sample_weight", weight, outputs if outputs.ndim == 1 else outputs[:, 0])
+    weights = weight if outputs.ndim == 1 else weight[:, None]
+    return loss_named(loss, delta).value(outputs, y, weights)
 
 
 def _check_like_outputs(name: str, values: Array, outputs: Array) -> None:

@@ -43,9 +43,10 @@ def beta_max(
     ----------
     X : array-like of shape (n, d)
         Training inputs.
-    y : array-like of shape (n,)
-        Targets as the loss sees them: -1 and 1 for logistic and hinge losses.
-    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
+    y : array-like of shape (n,) or (n, C)
+        Targets as the loss sees them: -1 and 1 for logistic and hinge losses, one-hot rows for the
+        multinomial loss; several targets need a network with as many outputs.
+    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge", "multinomial"}
         The loss.
     delta : float
         Where the Huber loss turns linear.
@@ -115,8 +116,9 @@ def relu_path(
     ----------
     X : array-like of shape (n, d)
         Training inputs.
-    y : array-like of shape (n,)
-        Targets as the loss sees them: -1 and 1 for logistic and hinge losses.
+    y : array-like of shape (n,) or (n, C)
+        Targets as the loss sees them: -1 and 1 for logistic and hinge losses, one-hot rows for the
+        multinomial loss; several targets need a network with as many outputs.
     betas : array-like, optional
         Strengths of the weight decay, taken in decreasing order. Default: `n_betas` from `beta_max`
         down to `eps` times that, equally spaced on a logarithmic scale.
@@ -124,7 +126,7 @@ def relu_path(
         How many, without `betas`.
     eps : float
         The smallest over the largest, without `betas`.
-    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge"}
+    loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge", "multinomial"}
         The loss.
     delta : float
         Where the Huber loss turns linear.

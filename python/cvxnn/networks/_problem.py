@@ -42,7 +42,7 @@ class TrainingProblem:
 
     inputs: Array  # (n, d)
     design: Array  # (n, d) or (n, d + 1), column-major: inputs - centre, and a column for biases
-    y: Array  # (n,), -1 and 1 for classifiers
+    y: Array  # (n,), or (n, C) for several outputs; -1 and 1, or one-hot, for classifiers
     weight: Array  # (n,), positive
     row_of_sample: NDArray[np.intp]  # (n_all,): its row here, -1 for weight zero
     share: Array  # (n_all,): part of the row's weight that the sample brings
@@ -64,6 +64,16 @@ class TrainingProblem:
     def n_all(self) -> int:
         """The number of samples including those of weight zero."""
         return len(self.row_of_sample)
+
+    @property
+    def n_outputs(self) -> int:
+        """The number C of outputs."""
+        return 1 if self.y.ndim == 1 else self.y.shape[1]
+
+    @property
+    def weight_like_y(self) -> Array:
+        """The weights as losses take them."""
+        return self.weight if self.y.ndim == 1 else self.weight[:, None]
 
     @property
     def first_sample(self) -> NDArray[np.intp]:
@@ -91,23 +101,18 @@ class TrainingProblem:
         slope_of(activation, negative_slope)
         beta = positive_number("beta", beta)
         X = as_normals(X)
-        y = np.asarray(y, dtype=np.float64)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = y[:, 0]
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        for name, values in (("y", y), ("sample_weight", weight)):
-            if values.shape != (len(X),):
-                raise ValueError(f"{name} has shape {values.shape}, but X has {len(X)} samples")
-            if not np.isfinite(values).all():
-                raise ValueError(f"{name} holds NaN or infinity")
+        if weight.shape != (len(X),):
+            raise ValueError(f"sample_weight has shape {weight.shape}, but X has {len(X)} samples")
+        if not np.isfinite(weight).all():
+            raise ValueError("sample_weight holds NaN or infinity")
         if np.any(weight < 0.0) or not np.any(weight > 0.0):
             raise ValueError("sample_weight must be non-negative and not all zero")
-        if functions.signs and not np.isin(y[weight > 0.0], (-1.0, 1.0)).all():
-            raise ValueError(f"y must hold -1 and 1 for the {loss} loss")
-        with np.errstate(over="ignore"):
-            overflows = functions.degree == 2 and not np.isfinite(np.sum(weight * y**2))
-        if overflows:
-            raise ValueError("y is too large: its sum of squares overflows double precision")
+        y = _checked_targets(y, functions, weight)
+        if y.ndim == 2 and bias == "free":
+            raise ValueError(
+                f"bias='free' is for networks with one output, but y has {y.shape[1]} columns"
+            )
         samples, row_of_sample = _merge_samples(X, y, weight)
         used = row_of_sample >= 0
         total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
@@ -154,14 +159,15 @@ class TrainingProblem:
         return replace(self, design=design, centre=centre, height=height, inflation=inflation)
 
     def spread(self, v: Array) -> Array:
-        """Turn a dual vector over rows into one over samples, shape (n_all, 1)."""
-        return (self.share * v[self.row_of_sample])[:, None]
+        """Turn a dual vector over rows into one over samples, shape (n_all, C)."""
+        return self.share[:, None] * v.reshape(len(v), -1)[self.row_of_sample]
 
     def gather(self, v: Array) -> Array:
-        """Turn a dual vector over samples, shape (n_all, 1), into one over rows."""
+        """Turn a dual vector over samples, shape (n_all, C), into one over rows."""
         used = self.row_of_sample >= 0
-        sums = np.bincount(self.row_of_sample[used], v[used, 0], len(self.y))
-        return sums.astype(np.float64)
+        rows = self.row_of_sample[used]
+        sums = [np.bincount(rows, column, len(self.y)) for column in v[used].T]
+        return np.column_stack(sums).reshape(self.y.shape).astype(np.float64)
 
     def scaled_design(self) -> tuple[Array, int]:
         """Return the design times 2^-e, and e: entries near 1, cells unchanged, nothing rounded."""
@@ -170,10 +176,10 @@ class TrainingProblem:
 
     def null_gradient(self) -> Array:
         """Gradient of the loss at the best network without neurons: zero, or a constant."""
-        f = np.zeros(len(self.y))
+        f = np.zeros(self.y.shape)
         if self.bias == "free":
             f += best_offset(self.loss, f, self.y, self.weight)
-        v = self.loss.gradient(f, self.y, self.weight)
+        v = self.loss.gradient(f, self.y, self.weight_like_y)
         if self.bias == "free" and v.any():
             v = _balanced(v)
         return v
@@ -183,8 +189,8 @@ class TrainingProblem:
         if self.bias == "free" and abs(v.sum()) > _BALANCED * np.abs(v).sum():
             return -np.inf, v
         limit = self.beta / support if support > 0.0 else 1.0
-        scale = best_scale(self.loss, v, self.y, self.weight, limit)
-        return self.loss.dual_value(scale * v, self.y, self.weight), scale * v
+        scale = best_scale(self.loss, v, self.y, self.weight_like_y, limit)
+        return self.loss.dual_value(scale * v, self.y, self.weight_like_y), scale * v
 
 
 def cells_of_rows(problem: TrainingProblem, cells: Cells) -> Cells:
@@ -236,13 +242,39 @@ def _balanced(v: Array) -> Array:
     return np.where(v > 0.0, v * (least / up if up else 0.0), v * (least / down if down else 0.0))
 
 
+def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:
+    """Return y as (n,) for one output, (n, C) for more; ValueError if it does not fit the loss."""
+    y = np.asarray(y, dtype=np.float64)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim not in (1, 2) or len(y) != len(weight) or 0 in y.shape:
+        raise ValueError(f"y has shape {y.shape}, but X has {len(weight)} samples")
+    if not np.isfinite(y).all():
+        raise ValueError("y holds NaN or infinity")
+    used = y[weight > 0.0]
+    if loss.signs and not np.isin(used, (-1.0, 1.0)).all():
+        raise ValueError(f"y must hold -1 and 1 for the {loss.name} loss")
+    if loss.one_hot:
+        zeros_and_ones = y.ndim == 2 and np.isin(used, (0.0, 1.0)).all()
+        if not zeros_and_ones or np.any(used.sum(axis=1) != 1.0):
+            raise ValueError(
+                f"y must have a column for each class, one-hot, for the {loss.name} loss"
+            )
+    with np.errstate(over="ignore"):
+        squares = np.sum(weight * np.sum(y.reshape(len(y), -1) ** 2, axis=1))
+    if loss.degree == 2 and not np.isfinite(squares):
+        raise ValueError("y is too large: its sum of squares overflows double precision")
+    return y
+
+
 def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return a sample of each distinct (x, y) of positive weight, and the group of each sample."""
     used = np.flatnonzero(weight > 0.0)
-    order = used[np.lexsort((y[used], *X[used].T[::-1]))]
+    both = np.column_stack([X, y])
+    order = used[np.lexsort(both[used].T[::-1])]
     ahead, behind = order[1:], order[:-1]
     is_new = np.ones(len(order), dtype=np.bool_)
-    is_new[1:] = (X[ahead] != X[behind]).any(axis=1) | (y[ahead] != y[behind])
+    is_new[1:] = (both[ahead] != both[behind]).any(axis=1)
     groups = np.full(len(y), -1, dtype=np.intp)
     groups[order] = np.cumsum(is_new) - 1
     return order[is_new], groups

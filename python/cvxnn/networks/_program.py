@@ -14,7 +14,7 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._support import support_bound
 
-__all__ = ["ConvexSolution", "solve_program"]
+__all__ = ["ConvexSolution", "Neurons", "solve_program"]
 
 Array = NDArray[np.float64]
 
@@ -29,11 +29,21 @@ class ConvexSolution:
     norms: Array  # (m,): ||u||
     signs: Array  # (m,): sign of the output weight
     cells: NDArray[np.intp]  # (m,): which cell
+    outputs: NDArray[np.intp]  # (m,): which output
     n_cells: int  # in the program
     lower_bound: float
-    dual: Array  # (n,)
+    dual: Array  # (n,), or (n, C) for several outputs
     status: str
     history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
+
+
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """Neurons of one output each: directions times norms, (m, columns of the design)."""
+
+    vectors: Array
+    signs: Array  # (m,): of the output weight
+    outputs: list[int]
 
 
 OnRound = Callable[[dict[str, Any]], None]
@@ -45,7 +55,7 @@ def solve_program(
     *,
     cones: bool = True,
     seed: int | None = None,
-    start: tuple[Array, Array] | None = None,
+    start: Neurons | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
@@ -55,8 +65,7 @@ def solve_program(
 
     Without `cells`: over every cell of the data, by column generation. For few features new cells
     come from bounds over all; with a `seed`, from a local search, and the bound from a relaxation.
-    The search begins with the neurons of `start`, directions times norms (m, columns of the design)
-    and signs (m,), if there are any.
+    The search begins with the neurons of `start`, if there are any.
     """
     scaled = _Scaled.from_problem(problem)
     options: dict[str, Any] = {
@@ -71,11 +80,17 @@ def solve_program(
         "n_threads": n_threads,
         "on_round": on_round,
     }
-    arrays = scaled.y, problem.weight
+    arrays = np.asfortranarray(scaled.y.reshape(len(scaled.y), -1)), problem.weight
     if seed is not None:
-        neurons, signs = scaled.neurons(start)
+        start = start or Neurons(np.zeros((0, scaled.design.shape[1])), np.zeros(0), [])
         raw = core.search_over_all_cells(
-            scaled.design, *arrays, seed=seed, start=neurons, start_signs=signs, **options
+            scaled.design,
+            *arrays,
+            seed=seed,
+            start=scaled.columns(start.vectors),
+            start_signs=start.signs,
+            start_targets=start.outputs,
+            **options,
         )
     elif cells is None:
         raw = core.solve_over_all_cells(scaled.design, *arrays, **options)
@@ -117,12 +132,9 @@ class _Scaled:
         delta = float(np.clip(np.ldexp(loss.delta, -b), 1e-300, 1e300))
         return cls(design, np.ldexp(problem.y, -b), beta, delta, a, b, loss.degree)
 
-    def neurons(self, start: tuple[Array, Array] | None) -> tuple[Array, Array]:
+    def columns(self, vectors: Array) -> Array:
         """Return neurons as the core takes them: one a column, in the scaled problem."""
-        if start is None:
-            return np.zeros((self.design.shape[1], 0), order="F"), np.zeros(0)
-        weights, signs = start
-        return np.asfortranarray(np.ldexp(weights.T, self.a - self.b)), signs
+        return np.asfortranarray(np.ldexp(vectors.T, self.a - self.b))
 
     def objective(self, value: float) -> float:
         return float(np.ldexp(value, self.degree * self.b))
@@ -131,7 +143,8 @@ class _Scaled:
         return self.objective(raw["lower_bound"])
 
     def unscaled_dual(self, raw: dict[str, Any]) -> Array:
-        return np.asarray(np.ldexp(raw["dual"], (self.degree - 1) * self.b if self.degree else 0))
+        exponent = (self.degree - 1) * self.b if self.degree else 0
+        return np.asarray(np.ldexp(raw["dual"], exponent)).reshape(self.y.shape)
 
     def solution(
         self, raw: dict[str, Any], n_cells: int, bound: float, dual: Array
@@ -161,6 +174,7 @@ class _Scaled:
             norms=np.ldexp(lengths, self.b - self.a),
             signs=raw["signs"],
             cells=np.array(raw["cells"], dtype=np.intp),
+            outputs=np.array(raw["targets"], dtype=np.intp),
             n_cells=n_cells,
             lower_bound=bound,
             dual=dual,

@@ -28,9 +28,29 @@ def support_bound(
 ) -> float:
     """Bound the maximum from above over every cell, or with method "patterns" over the given ones.
 
-    `v` has an entry for each row of the problem. Below `floor` the maximum is not resolved, and
+    `v` has an entry for each row of the problem, and for several outputs a column for each, of
+    which the largest maximum counts. Below `floor` the maximum is not resolved, and
     `floor` is returned. Where biases are not penalised, u = (w, b) with ||w|| = 1.
     """
+    packed = cells.packed if cells is not None else None
+    if method == "cells":
+        packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
+    support = floor
+    for column in np.atleast_2d(v.T):
+        bound = _support_of_output(problem, column, support, method, packed, gated=gated)
+        support = max(support, bound)
+    return support
+
+
+def _support_of_output(
+    problem: TrainingProblem,
+    v: NDArray[np.float64],
+    floor: float,
+    method: str,
+    packed: NDArray[np.uint64] | None,
+    *,
+    gated: bool,
+) -> float:
     has_floor = floor > 0.0
     floor /= problem.inflation
     scaled, exponent = problem.scaled_design()
@@ -53,11 +73,7 @@ def support_bound(
         )
         support = bound["upper"]
     else:
-        if method == "cells":
-            packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-        else:
-            assert cells is not None
-            packed = cells.packed
+        assert packed is not None
         support = core.max_support(
             scaled,
             packed,

@@ -19,7 +19,7 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._losses import best_offset
 from cvxnn.networks._network import GatedNetwork, Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
-from cvxnn.networks._program import ConvexSolution, solve_program
+from cvxnn.networks._program import ConvexSolution, Neurons, solve_program
 
 __all__ = ["ChosenCells", "Trained", "choose_cells", "train"]
 
@@ -133,7 +133,8 @@ def _one_of_opposites(problem: TrainingProblem, cells: Cells) -> Cells:
     rows = np.flatnonzero(problem.design.any(axis=1))
     if problem.activation != "abs" or len(rows) == 0:
         return cells
-    return cells[cells.to_dense()[:, rows[0]]]
+    bit = np.uint64(rows[0] % 64)
+    return cells[(cells.packed[:, rows[0] // 64] >> bit & np.uint64(1)).astype(np.bool_)]
 
 
 def train(
@@ -204,28 +205,31 @@ def training_objective(problem: TrainingProblem, network: Network | GatedNetwork
     )
 
 
-def _neurons_of(problem: TrainingProblem, network: Network) -> tuple[Array, Array]:
-    """Return neurons as vectors |a_j| (w_j, b_j) of the design's columns, and the signs of a_j."""
+def _neurons_of(problem: TrainingProblem, network: Network) -> Neurons:
+    """Return neurons as vectors |a_jc| (w_j, b_j) of the design's columns, one for each output."""
     vectors = network.hidden_weights
     if problem.bias != "none":
         bias = network.hidden_bias + np.sum(vectors * problem.centre, axis=1)
         vectors = np.column_stack([vectors, bias / problem.height])
-    output = network.output_weights[:, 0]
-    return vectors * np.abs(output)[:, None], np.where(output < 0.0, -1.0, 1.0)
+    hidden, outputs = np.nonzero(network.output_weights)
+    weights = network.output_weights[hidden, outputs]
+    return Neurons(vectors[hidden] * np.abs(weights)[:, None], np.sign(weights), outputs.tolist())
 
 
 def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, Array, Array]:
     """Split u = direction * norm evenly between the layers (arXiv 2002.10553, eq. 13)."""
     directions, norms, signs = solution.directions, solution.norms, solution.signs
+    which = solution.outputs
     if problem.bias == "free":
         # the norm is that of the weights alone; without any, a neuron is a constant
         share = np.linalg.norm(directions[:, :-1], axis=1)
         used = share > 0.0
         directions, norms = directions[used] / share[used, None], (norms * share)[used]
-        signs = signs[used]
+        signs, which = signs[used], which[used]
     roots = np.sqrt(norms)
     weights = directions * roots[:, None]
-    outputs = (signs * roots)[:, None]
+    outputs = np.zeros((len(weights), problem.n_outputs))
+    outputs[np.arange(len(weights)), which] = signs * roots
     if problem.bias == "none":
         return weights, np.zeros(len(weights)), outputs
     weights, bias = weights[:, :-1], problem.height * weights[:, -1]
@@ -235,7 +239,12 @@ def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, 
 def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network:
     weights, bias, outputs = _layers(problem, solution)
     network = Network(
-        weights, bias, outputs, np.zeros(1), problem.activation, problem.negative_slope
+        weights,
+        bias,
+        outputs,
+        np.zeros(problem.n_outputs),
+        problem.activation,
+        problem.negative_slope,
     )
     if problem.bias != "free":
         return network

@@ -1,12 +1,14 @@
-#include "lasso/intercept.hpp"
+#include "losses/intercept.hpp"
 
 #include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-namespace cvxnn::lasso {
+namespace cvxnn {
 namespace {
+
+constexpr double kRounding = 8.0 * std::numeric_limits<double>::epsilon();
 
 Vector target_sums(const Loss& loss, const Vector& v) {
   return v.reshaped(loss.n_samples(), loss.n_targets()).colwise().sum();
@@ -19,13 +21,13 @@ Vector shifted(const Loss& loss, const Vector& f, const Vector& b) {
 Matrix hessian_of_shift(const Loss& loss, const Vector& f) {
   const Index K = loss.n_targets();
   const Index n = loss.n_samples();
-  const auto hessian = loss.hessian(f);
+  const Hessian hessian = loss.hessian(f);
   Matrix H(K, K);
   Vector direction = Vector::Zero(f.size());
   for (Index k = 0; k < K; ++k) {
     direction.setZero();
     direction.segment(k * n, n).setOnes();
-    H.col(k) = target_sums(loss, hessian(direction));
+    H.col(k) = target_sums(loss, hessian.apply(direction));
   }
   return 0.5 * (H + H.transpose());
 }
@@ -36,12 +38,6 @@ Vector newton_step(const Matrix& H, const Vector& g, double floor) {
   const Vector values = eigen.eigenvalues().cwiseMax(floor);
   return -eigen.eigenvectors() * (eigen.eigenvectors().transpose() * g).cwiseQuotient(values);
 }
-
-}  // namespace
-
-namespace {
-
-constexpr double kRounding = 8.0 * std::numeric_limits<double>::epsilon();
 
 // Newton's method between bounds, each target by itself: a derivative that grows with the intercept
 // says on which side of it the best one lies, however flat the loss is.
@@ -131,4 +127,4 @@ Vector fit_intercept(const Loss& loss, Vector& f) {
   return total;
 }
 
-}  // namespace cvxnn::lasso
+}  // namespace cvxnn

@@ -3,7 +3,7 @@
 
 #include "cvxnn/loss.hpp"
 
-namespace cvxnn::lasso {
+namespace cvxnn {
 
 // Adds to each target of f the constant that makes the loss smallest; returns the constants. The
 // gradient of each target then sums to zero, as the dual of a free intercept asks.
@@ -13,4 +13,4 @@ Vector fit_intercept(const Loss& loss, Vector& f);
 // nothing: some shift of the intercept lowers the loss without end in the dual.
 bool is_balanced(const Loss& loss, const Vector& f, const Vector& v);
 
-}  // namespace cvxnn::lasso
+}  // namespace cvxnn

@@ -1,0 +1,62 @@
+#include "hessian.hpp"
+
+#include "tiled_algebra.hpp"
+
+namespace cvxnn {
+
+Vector Hessian::apply(const Vector& e) const {
+  Vector product = diagonal.cwiseProduct(e);
+  if (between_samples.size() > 0) product -= between_samples.dot(e) * between_samples;
+  if (between_targets.size() > 0) {
+    const Vector& q = between_targets;
+    const Vector moved = q.cwiseProduct(e);
+    const Vector sums = moved.reshaped(e.size() / n_targets, n_targets).rowwise().sum();
+    product += q.cwiseProduct(moved - sums.replicate(n_targets, 1));
+  }
+  return product;
+}
+
+void scale_by_root(const Hessian& H, Eigen::Ref<Matrix> columns) {
+  const Vector root = H.diagonal.cwiseSqrt();
+  columns.array().colwise() *= root.array();
+  if (H.between_samples.size() == 0) return;
+  // H = R (I - q q') R with a unit vector q
+  const Vector q = (root.array() > 0.0).select(H.between_samples.cwiseQuotient(root), 0.0);
+  columns -= q * (q.transpose() * columns).eval();
+}
+
+Vector apply_transposed(const OutputColumns& A, const Vector& v) {
+  const Index n = A.values.rows();
+  Vector product(A.values.cols());
+  for (Index t = 0; t < A.n_targets(); ++t) {
+    product.segment(A.starts[t], A.of(t).cols()) = A.of(t).transpose() * v.segment(t * n, n);
+  }
+  return product;
+}
+
+Matrix lower_gram(OutputColumns A, const Hessian& H, const Execution& execution) {
+  if (A.n_targets() == 1) {
+    scale_by_root(H, A.values);
+    return lower_product(A.values, execution);
+  }
+  const Index n = A.values.rows();
+  const Index m = A.values.cols();
+  Matrix gram = Matrix::Zero(m, m);
+  if (H.between_targets.size() > 0) {
+    Matrix scaled = A.values;
+    for (Index t = 0; t < A.n_targets(); ++t) {
+      scaled.middleCols(A.starts[t], A.of(t).cols()).array().colwise() *=
+          H.between_targets.segment(t * n, n).array();
+    }
+    gram = -lower_product(scaled, execution);
+  }
+  for (Index t = 0; t < A.n_targets(); ++t) {
+    Matrix scaled = A.of(t);
+    scaled.array().colwise() *= H.diagonal.segment(t * n, n).array().sqrt();
+    const Index width = scaled.cols();
+    gram.block(A.starts[t], A.starts[t], width, width) = lower_product(scaled, execution);
+  }
+  return gram;
+}
+
+}  // namespace cvxnn
