@@ -1,6 +1,7 @@
 """Every loss, activation and kind of bias: optima, bounds, and what users can do with them."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,7 +65,8 @@ def test_optimum_over_every_cell(loss, activation, bias):
 @every_activation
 @every_bias
 def test_agreement_with_cvxpy_to_seven_digits(loss, activation, bias):
-    X, y = problem(loss, 6, 2, seed=3 + len(bias))
+    n = 8 if loss == "logistic" else 12  # up to which Clarabel solves all of them
+    X, y = problem(loss, n, 2, seed=3 + len(bias))
     model = estimator(loss, activation, bias, patterns="exact", tol=1e-7)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the bound may stop at 2e-7
@@ -284,7 +286,7 @@ def test_activations_of_networks():
         Network([[1.0]], [0.0], [[1.0]], [0.0], "leaky_relu", 1.5)
 
 
-@pytest.mark.parametrize("name", sorted(LOSSES))
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"multinomial"}))
 def test_losses_and_their_conjugates(name):
     random = np.random.default_rng(0)
     loss = loss_named(name, DELTA)
@@ -316,8 +318,6 @@ def test_offset_of_one_class_is_large_and_finite():
 
 
 def test_dual_vectors_that_do_not_sum_to_zero_prove_nothing_for_free_biases():
-    from dataclasses import replace
-
     X, y = problem("squared", 20, 2, seed=14)
     proof = estimator("squared", bias="free", beta=0.5).fit(X, y).certificate_
     assert proof.verify(X, y)
