@@ -16,10 +16,10 @@ using simplicial::ConeBound;
 using simplicial::SmallVector;
 using simplicial::WeightedRows;
 
-constexpr std::size_t kWave = 1024;     // cones halved together, whatever the number of threads
-constexpr std::size_t kRegions = 256;   // at least, where the search gets as far
-constexpr double kMostBytes = 5e8;      // of cones that wait; with more, depth first
-constexpr double kShortEdge = 1e-9;     // half of such a cone is noise
+constexpr std::size_t kWave = 1024;    // cones halved together, whatever the number of threads
+constexpr std::size_t kRegions = 256;  // at least, where the search gets as far
+constexpr double kMostBytes = 5e8;     // of cones that wait; with more, depth first
+constexpr double kShortEdge = 1e-9;    // half of such a cone is noise
 
 // One row a hyperplane, with the weights of all rows on it: (-x . u)_+ = (x . u)_+ - x . u, and
 // phi(t) = slope t + (1 - slope) (t)_+. A row is divided by its largest entry, so that rows found
