@@ -156,6 +156,17 @@ def test_largest_beta_of_use():
     assert estimator(beta=0.99 * largest).fit(X, labels).network_.n_neurons > 0
 
 
+def test_objective_of_targets_that_are_not_classes():
+    X, _, Y = problem()
+    network = Network(np.ones((1, 2)), [0.0], np.ones((1, 3)), np.zeros(3))
+    assert network.objective(X, Y, beta=0.1, loss="multinomial") > 0.0
+    with pytest.raises(ValueError, match="y must have a column for each class, one-hot"):
+        network.objective(X, Y + 0.5, beta=0.1, loss="multinomial")
+    with pytest.raises(ValueError, match="y must have a column for each class, one-hot"):
+        one = Network(np.ones((1, 2)), [0.0], np.ones((1, 1)), np.zeros(1))
+        one.objective(X, Y[:, 0], beta=0.1, loss="multinomial")
+
+
 def test_the_loss_and_its_conjugate():
     random = np.random.default_rng(0)
     _, _, y = problem(n=9)

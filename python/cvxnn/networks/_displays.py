@@ -10,7 +10,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cvxnn._checks import positive_integer
 from cvxnn._optional import optional_import
-from cvxnn.networks._network import GatedNetwork, Network
+from cvxnn.networks._gated_network import GatedNetwork
+from cvxnn.networks._network import Network
 
 __all__ = ["NetworkDisplay", "TrainingDisplay"]
 

@@ -11,7 +11,14 @@ from scipy.special import entr, expit, softmax, xlog1py
 
 from cvxnn._checks import one_of, positive_number
 
-__all__ = ["LOSSES", "LossFunctions", "best_offset", "best_scale", "loss_named"]
+__all__ = [
+    "LOSSES",
+    "LossFunctions",
+    "best_offset",
+    "best_scale",
+    "check_targets",
+    "loss_named",
+]
 
 Array = NDArray[np.float64]
 
@@ -39,6 +46,18 @@ def loss_named(name: str, delta: float = 1.0) -> LossFunctions:
     """Look a loss up; ValueError names the choices."""
     one_of("loss", name, LOSSES)
     return _huber(positive_number("delta", delta)) if name == "huber" else LOSSES[name]
+
+
+def check_targets(loss: LossFunctions, y: Array) -> None:
+    """Raise ValueError if these targets, with columns for several outputs, do not fit the loss."""
+    if loss.signs and not np.isin(y, (-1.0, 1.0)).all():
+        raise ValueError(f"y must hold -1 and 1 for the {loss.name} loss")
+    if loss.one_hot:
+        zeros_and_ones = y.ndim == 2 and np.isin(y, (0.0, 1.0)).all()
+        if not zeros_and_ones or np.any(y.sum(axis=1) != 1.0):
+            raise ValueError(
+                f"y must have a column for each class, one-hot, for the {loss.name} loss"
+            )
 
 
 def best_scale(loss: LossFunctions, v: Array, y: Array, weight: Array, limit: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,12 @@ from cvxnn._checks import one_of
 from cvxnn.networks._activations import activated, slope_of
 from cvxnn.networks._exchange import layers_of_sklearn, layers_of_torch, torch_module
 from cvxnn.networks._files import SavedInFiles
-from cvxnn.networks._losses import loss_named
+from cvxnn.networks._layers import as_inputs, check_layers, decay_of, loss_of, rebuilt, squeezed
 from cvxnn.networks._onnx import onnx_model
 from cvxnn.networks._problem import BIASES
 from cvxnn.networks._prune import pruned_layers
 
-__all__ = ["GatedNetwork", "Network"]
+__all__ = ["Network"]
 
 Array = NDArray[np.float64]
 
@@ -57,12 +57,12 @@ class Network(SavedInFiles):
     negative_slope: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_layers(self)
+        check_layers(self)
         slope_of(self.activation, self.negative_slope)
         object.__setattr__(self, "negative_slope", float(self.negative_slope))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt(self)
+        return rebuilt(self)
 
     @property
     def n_neurons(self) -> int:
@@ -76,9 +76,9 @@ class Network(SavedInFiles):
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
-        X = _as_inputs(X, self.hidden_weights)
+        X = as_inputs(X, self.hidden_weights)
         hidden = activated(X @ self.hidden_weights.T + self.hidden_bias, self.slope)
-        return _squeezed(hidden @ self.output_weights + self.output_bias)
+        return squeezed(hidden @ self.output_weights + self.output_bias)
 
     def objective(
         self,
@@ -131,7 +131,7 @@ class Network(SavedInFiles):
         decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
         if bias == "regularized":
             decay += np.sum(self.hidden_bias**2)
-        return _loss_of(self, X, y, loss, delta, sample_weight) + _decay_of(beta, decay)
+        return loss_of(self, X, y, loss, delta, sample_weight) + decay_of(beta, decay)
 
     def prune(self, X: ArrayLike) -> Network:
         """Return a network with fewer neurons and the same outputs on some samples.
@@ -160,7 +160,7 @@ class Network(SavedInFiles):
         >>> small.n_neurons <= 4, np.allclose(small.predict(X), wide.predict(X))
         (True, True)
         """
-        X = _as_inputs(X, self.hidden_weights)
+        X = as_inputs(X, self.hidden_weights)
         design = np.column_stack([X, np.ones(len(X))])
         hidden = np.column_stack([self.hidden_weights, self.hidden_bias])
         hidden, outputs = pruned_layers(design, hidden, self.output_weights, self.slope)
@@ -257,164 +257,3 @@ class Network(SavedInFiles):
         """
         layers = self.hidden_weights, self.hidden_bias, self.output_weights, self.output_bias
         return onnx_model(layers, self.activation, self.negative_slope)
-
-
-@dataclass(frozen=True, eq=False)
-class GatedNetwork(SavedInFiles):
-    """A gated ReLU network ``f(x) = sum_j a_j 1[g_j . x + h_j > 0] (w_j . x + b_j)``.
-
-    Which neurons are active is decided by gates that are fixed before training, so the output is
-    linear in the weights (Mishkin, Sahiner and Pilanci, arXiv 2202.01331).
-
-    Parameters
-    ----------
-    gates : ndarray of shape (m, d)
-        Gate vectors g.
-    gate_bias : ndarray of shape (m,)
-        Gate offsets h.
-    hidden_weights : ndarray of shape (m, d)
-        First-layer weights w.
-    hidden_bias : ndarray of shape (m,)
-        First-layer biases b.
-    output_weights : ndarray of shape (m, C)
-        Second-layer weights a.
-    """
-
-    gates: Array
-    gate_bias: Array
-    hidden_weights: Array
-    hidden_bias: Array
-    output_weights: Array
-
-    def __post_init__(self) -> None:
-        _check_layers(self)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt(self)
-
-    @property
-    def n_neurons(self) -> int:
-        """The number m of hidden neurons."""
-        return len(self.hidden_bias)
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
-        X = _as_inputs(X, self.hidden_weights)
-        open_gates = X @ self.gates.T + self.gate_bias > 0.0
-        hidden = np.where(open_gates, X @ self.hidden_weights.T + self.hidden_bias, 0.0)
-        return _squeezed(hidden @ self.output_weights)
-
-    def objective(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        beta: float,
-        loss: str = "squared",
-        delta: float = 1.0,
-        sample_weight: ArrayLike | None = None,
-    ) -> float:
-        """Evaluate loss plus weight decay of this network by its forward pass.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-        y : array-like of shape (n,)
-            Targets.
-        beta : float
-            Strength of the weight decay.
-        loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge", "multinomial"}
-            The loss.
-        delta : float
-            Where the Huber loss turns linear.
-        sample_weight : array-like of shape (n,), optional
-            Weights of the samples in the loss.
-
-        Returns
-        -------
-        float
-        """
-        decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
-        decay += np.sum(self.output_weights**2)
-        return _loss_of(self, X, y, loss, delta, sample_weight) + _decay_of(beta, decay)
-
-
-def _check_layers(network: Network | GatedNetwork) -> None:
-    """Convert every array field to float64 and check the shapes against those of the weights."""
-    (m,) = _shape_of("hidden_bias", network.hidden_bias, ndim=1)
-    _, d = _shape_of("hidden_weights", network.hidden_weights, ndim=2)
-    _, n_outputs = _shape_of("output_weights", network.output_weights, ndim=2)
-    expected = {
-        "gates": (m, d),
-        "gate_bias": (m,),
-        "hidden_weights": (m, d),
-        "hidden_bias": (m,),
-        "output_weights": (m, n_outputs),
-        "output_bias": (n_outputs,),
-    }
-    for name, shape in expected.items():
-        if not hasattr(network, name):
-            continue
-        array = np.array(getattr(network, name), dtype=np.float64)
-        if array.shape != shape:
-            raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinity")
-        array.setflags(write=False)
-        object.__setattr__(network, name, array)
-
-
-def _shape_of(name: str, values: ArrayLike, ndim: int) -> tuple[int, ...]:
-    shape = np.shape(values)
-    if len(shape) != ndim:
-        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {shape}")
-    return shape
-
-
-def _rebuilt(value: Network | GatedNetwork) -> tuple[Any, ...]:
-    """Pickle by the constructor, which makes the arrays read-only again."""
-    return type(value), tuple(getattr(value, field.name) for field in fields(value))
-
-
-def _as_inputs(X: ArrayLike, weights: Array) -> Array:
-    X = np.asarray(X, dtype=np.float64)
-    if X.ndim != 2 or X.shape[1] != weights.shape[1]:
-        raise ValueError(f"X must have shape (n, {weights.shape[1]}), got {X.shape}")
-    return X
-
-
-def _squeezed(outputs: Array) -> Array:
-    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
-
-
-def _loss_of(
-    network: Network | GatedNetwork,
-    X: ArrayLike,
-    y: ArrayLike,
-    loss: str,
-    delta: float,
-    sample_weight: ArrayLike | None,
-) -> float:
-    outputs = network.predict(X)
-    y = np.asarray(y, dtype=np.float64)
-    if y.shape == (len(y), 1):
-        y = y[:, 0]
-    _check_like_outputs("y", y, outputs)
-    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    _check_like_outputs("sample_weight", weight, outputs if outputs.ndim == 1 else outputs[:, 0])
-    weights = weight if outputs.ndim == 1 else weight[:, None]
-    return loss_named(loss, delta).value(outputs, y, weights)
-
-
-def _check_like_outputs(name: str, values: Array, outputs: Array) -> None:
-    if len(values) != len(outputs):
-        raise ValueError(f"{name} has {len(values)} samples, X has {len(outputs)}")
-    if values.shape != outputs.shape:
-        raise ValueError(f"{name} must have shape {outputs.shape}, got {values.shape}")
-
-
-def _decay_of(beta: float, squares: float) -> float:
-    if not (beta >= 0.0 and np.isfinite(beta)):
-        raise ValueError(f"beta must be a finite number >= 0, got {beta!r}")
-    return 0.5 * beta * float(squares)

@@ -11,7 +11,13 @@ from cvxnn._checks import one_of, positive_number
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
 from cvxnn.networks._activations import slope_of
-from cvxnn.networks._losses import LossFunctions, best_offset, best_scale, loss_named
+from cvxnn.networks._losses import (
+    LossFunctions,
+    best_offset,
+    best_scale,
+    check_targets,
+    loss_named,
+)
 
 __all__ = ["BIASES", "TrainingProblem", "cells_of_rows", "cells_of_samples"]
 
@@ -251,15 +257,7 @@ def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:
         raise ValueError(f"y has shape {y.shape}, but X has {len(weight)} samples")
     if not np.isfinite(y).all():
         raise ValueError("y holds NaN or infinity")
-    used = y[weight > 0.0]
-    if loss.signs and not np.isin(used, (-1.0, 1.0)).all():
-        raise ValueError(f"y must hold -1 and 1 for the {loss.name} loss")
-    if loss.one_hot:
-        zeros_and_ones = y.ndim == 2 and np.isin(used, (0.0, 1.0)).all()
-        if not zeros_and_ones or np.any(used.sum(axis=1) != 1.0):
-            raise ValueError(
-                f"y must have a column for each class, one-hot, for the {loss.name} loss"
-            )
+    check_targets(loss, y[weight > 0.0])
     with np.errstate(over="ignore"):
         squares = np.sum(weight * np.sum(y.reshape(len(y), -1) ** 2, axis=1))
     if loss.degree == 2 and not np.isfinite(squares):

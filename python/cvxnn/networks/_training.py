@@ -16,8 +16,9 @@ from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
 from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.arrangements._witnesses import find_witnesses
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._losses import best_offset
-from cvxnn.networks._network import GatedNetwork, Network
+from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
 from cvxnn.networks._program import ConvexSolution, Neurons, solve_program
 

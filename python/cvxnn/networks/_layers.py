@@ -1,0 +1,109 @@
+"""What networks of two layers have in common: shapes, inputs and outputs, objectives."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.networks._losses import check_targets, loss_named
+
+__all__ = ["as_inputs", "check_layers", "decay_of", "loss_of", "rebuilt", "squeezed"]
+
+Array = NDArray[np.float64]
+
+
+class LayeredNetwork(Protocol):
+    """Either kind of network."""
+
+    @property
+    def hidden_weights(self) -> Array: ...
+    @property
+    def hidden_bias(self) -> Array: ...
+    @property
+    def output_weights(self) -> Array: ...
+    def predict(self, X: ArrayLike) -> Array: ...
+
+
+def check_layers(network: LayeredNetwork) -> None:
+    """Convert every array field to float64 and check the shapes against those of the weights."""
+    (m,) = _shape_of("hidden_bias", network.hidden_bias, ndim=1)
+    _, d = _shape_of("hidden_weights", network.hidden_weights, ndim=2)
+    _, n_outputs = _shape_of("output_weights", network.output_weights, ndim=2)
+    expected = {
+        "gates": (m, d),
+        "gate_bias": (m,),
+        "hidden_weights": (m, d),
+        "hidden_bias": (m,),
+        "output_weights": (m, n_outputs),
+        "output_bias": (n_outputs,),
+    }
+    for name, shape in expected.items():
+        if not hasattr(network, name):
+            continue
+        array = np.array(getattr(network, name), dtype=np.float64)
+        if array.shape != shape:
+            raise ValueError(f"{name} has shape {array.shape}, expected {shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+        array.setflags(write=False)
+        object.__setattr__(network, name, array)
+
+
+def _shape_of(name: str, values: ArrayLike, ndim: int) -> tuple[int, ...]:
+    shape = np.shape(values)
+    if len(shape) != ndim:
+        raise ValueError(f"{name} must have {ndim} dimension(s), got shape {shape}")
+    return shape
+
+
+def rebuilt(value: Any) -> tuple[Any, ...]:
+    """Pickle by the constructor, which makes the arrays read-only again."""
+    return type(value), tuple(getattr(value, field.name) for field in fields(value))
+
+
+def as_inputs(X: ArrayLike, weights: Array) -> Array:
+    X = np.asarray(X, dtype=np.float64)
+    if X.ndim != 2 or X.shape[1] != weights.shape[1]:
+        raise ValueError(f"X must have shape (n, {weights.shape[1]}), got {X.shape}")
+    return X
+
+
+def squeezed(outputs: Array) -> Array:
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+
+def loss_of(
+    network: LayeredNetwork,
+    X: ArrayLike,
+    y: ArrayLike,
+    loss: str,
+    delta: float,
+    sample_weight: ArrayLike | None,
+) -> float:
+    outputs = network.predict(X)
+    y = np.asarray(y, dtype=np.float64)
+    if y.shape == (len(y), 1):
+        y = y[:, 0]
+    _check_like_outputs("y", y, outputs)
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    _check_like_outputs("sample_weight", weight, outputs if outputs.ndim == 1 else outputs[:, 0])
+    weights = weight if outputs.ndim == 1 else weight[:, None]
+    functions = loss_named(loss, delta)
+    check_targets(functions, y[weight > 0.0])
+    return functions.value(outputs, y, weights)
+
+
+def _check_like_outputs(name: str, values: Array, outputs: Array) -> None:
+    if len(values) != len(outputs):
+        raise ValueError(f"{name} has {len(values)} samples, X has {len(outputs)}")
+    if values.shape != outputs.shape:
+        raise ValueError(f"{name} must have shape {outputs.shape}, got {values.shape}")
+
+
+def decay_of(beta: float, squares: float) -> float:
+    if not (beta >= 0.0 and np.isfinite(beta)):
+        raise ValueError(f"beta must be a finite number >= 0, got {beta!r}")
+    return 0.5 * beta * float(squares)
