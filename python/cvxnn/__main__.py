@@ -80,12 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PNG",
         help="where to draw objective and lower bound over time (default: %(default)s)",
     )
-    demo.add_argument(
-        "--n-jobs",
-        type=_arguments.jobs,
-        metavar="N",
-        help="threads (default: all processors); the result does not depend on it",
-    )
+    _arguments.add_jobs(demo)
     fit = commands.add_parser(
         "fit", help="train a network on the columns of a file, with a proved lower bound"
     )

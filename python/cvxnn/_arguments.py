@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError
 from math import isfinite
 from pathlib import Path
 
-__all__ = ["jobs", "positive_integer", "positive_number", "seed", "writable_file"]
+__all__ = [
+    "add_jobs",
+    "add_json",
+    "jobs",
+    "positive_integer",
+    "positive_number",
+    "seed",
+    "writable_file",
+]
+
+
+def add_jobs(parser: ArgumentParser) -> None:
+    """Declare the number of threads."""
+    parser.add_argument(
+        "--n-jobs",
+        type=jobs,
+        metavar="N",
+        help="threads (default: all processors); the result does not depend on it",
+    )
+
+
+def add_json(parser: ArgumentParser) -> None:
+    """Declare that the result is for machines."""
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def jobs(text: str) -> int:

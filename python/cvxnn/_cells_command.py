@@ -66,13 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="refuse to list more than that",
     )
-    parser.add_argument(
-        "--n-jobs",
-        type=_arguments.jobs,
-        metavar="N",
-        help="threads (default: all processors); the result does not depend on it",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _arguments.add_jobs(parser)
+    _arguments.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> None:

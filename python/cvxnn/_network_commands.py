@@ -53,7 +53,7 @@ def add_fit_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of ``fit``."""
     _add_data(parser)
     parser.add_argument(
-        "--classify", action="store_true", help="the target holds labels of two classes"
+        "--classify", action="store_true", help="the target holds labels of classes"
     )
     parser.add_argument(
         "--beta",
@@ -190,13 +190,8 @@ def _add_problem(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="stop then, with the best so far",
     )
-    parser.add_argument(
-        "--n-jobs",
-        type=_arguments.jobs,
-        metavar="N",
-        help="threads (default: all processors); the result does not depend on it",
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    _arguments.add_jobs(parser)
+    _arguments.add_json(parser)
 
 
 def _fit(options: argparse.Namespace) -> Result:
@@ -219,13 +214,14 @@ def _fit(options: argparse.Namespace) -> Result:
         random_state=options.seed,
     )
     if options.classify:
-        y, classes = _signs(frame.labels(options.target), options)
+        y, classes = _class_targets(frame.labels(options.target), options)
+        labels = classes[_chosen(y)]
     else:
-        y = frame.numbers([options.target])[:, 0]
+        y = labels = frame.numbers([options.target])[:, 0]
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the status says it
-        model.fit(X, y)
+        model.fit(X, labels)
     seconds = time.perf_counter() - start
     network = model.network_
     if options.output is not None:
@@ -248,7 +244,10 @@ def _certify(options: argparse.Namespace) -> Result:
     loss = options.loss or ("squared" if classes is None else "logistic")
     if loss in _CLASSIFICATION:
         as_text = classes is not None and classes.dtype.kind == "U"
-        y, classes = _signs(frame.labels(options.target, as_text=as_text), options, classes)
+        labels = frame.labels(options.target, as_text=as_text)
+        y, classes = _class_targets(labels, options, classes)
+        if y.ndim == 2:
+            loss = _loss_of_many(loss, options)
     else:
         y, classes = frame.numbers([options.target])[:, 0], None
     start = time.perf_counter()
@@ -299,21 +298,36 @@ def _features_of(
     return names
 
 
-def _signs(
+def _class_targets(
     labels: NDArray[Any], options: argparse.Namespace, classes: NDArray[Any] | None = None
 ) -> tuple[Array, NDArray[Any]]:
-    """Map labels to -1 for the first of two sorted classes and 1 for the second."""
+    """Map labels of two sorted classes to -1 and 1, of more to one-hot rows."""
     found = np.unique(labels)
     where = f"{options.data}, column {options.target!r}"
     if classes is None:
         classes = found
-        if len(classes) != 2:
-            raise ValueError(f"{where}: expected two classes, got {_listed(found)}")
+        if len(classes) < 2:
+            raise ValueError(f"{where}: expected two classes or more, got {_listed(found)}")
     elif not set(found.tolist()) <= set(classes.tolist()):
         raise ValueError(
             f"{where}: the network tells {_listed(classes)} apart, got {_listed(found)}"
         )
+    if len(classes) > 2:
+        return 1.0 * (labels[:, None] == classes), classes
     return np.where(labels == classes[1], 1.0, -1.0), classes
+
+
+def _chosen(outputs: Array) -> NDArray[np.intp]:
+    """Return the class of each row of outputs, or of targets."""
+    if outputs.ndim == 2:
+        return np.asarray(outputs.argmax(axis=1))
+    return (outputs > 0.0).astype(np.intp)
+
+
+def _loss_of_many(loss: str, options: argparse.Namespace) -> str:
+    if loss != "logistic":
+        raise ValueError(f"--loss {loss} is for two classes, {options.network} tells more apart")
+    return "multinomial"
 
 
 def _listed(labels: NDArray[Any]) -> str:
@@ -325,8 +339,8 @@ def _facts(network: Network | GatedNetwork, certificate: Certificate, X: Array, 
     """Return what both commands tell about a network."""
     outputs = network.predict(X)
     score: dict[str, float | None]
-    if certificate.loss in _CLASSIFICATION:
-        score = {"accuracy": float(np.mean((outputs > 0.0) == (y > 0.0)))}
+    if certificate.loss in (*_CLASSIFICATION, "multinomial"):
+        score = {"accuracy": float(np.mean(_chosen(outputs) == _chosen(y)))}
     else:
         spread = float(np.sum((y - y.mean()) ** 2))
         score = {"r2": 1.0 - float(np.sum((y - outputs) ** 2)) / spread if spread else None}

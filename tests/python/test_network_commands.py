@@ -199,9 +199,32 @@ def test_labels_that_the_network_does_not_know(capsys):
     code, _, errors = run(capsys, "certify", "net.npz", *CLASSIFICATION)
     assert code == 1
     assert "column 'label': the network tells no, yes apart, got maybe, no, yes" in errors
+    write("data.csv", changes=[(k, 4, "no") for k in range(len(X))])
     code, _, errors = run(capsys, "fit", *CLASSIFICATION, "--classify")
     assert code == 1
-    assert errors == ("error: data.csv, column 'label': expected two classes, got maybe, no, yes\n")
+    assert errors == "error: data.csv, column 'label': expected two classes or more, got no\n"
+
+
+def test_three_classes(capsys):
+    write("data.csv", changes=[(k, 4, "maybe") for k in range(8)])
+    fit = ("fit", *CLASSIFICATION, "--classify")
+    found = run_json(capsys, *fit, "--output", "net.npz")
+    assert (found["loss"], found["scope"]) == ("multinomial", "global")
+    assert found["classes"] == ["maybe", "no", "yes"]
+    network = Network.load("net.npz")
+    assert network.output_weights.shape[1] == 3
+    labels = np.array(["maybe"] * 8 + LABELS[8:].tolist())
+    chosen = np.array(found["classes"])[network.predict(X).argmax(axis=1)]
+    assert found["accuracy"] == np.mean(chosen == labels)
+    again = run_json(capsys, "certify", "net.npz", *CLASSIFICATION)
+    check_same(again, found)
+    code, _, errors = run(capsys, "certify", "net.npz", *CLASSIFICATION, "--loss", "hinge")
+    assert (code, errors) == (
+        1,
+        "error: --loss hinge is for two classes, net.npz tells more apart\n",
+    )
+    code, _, errors = run(capsys, *fit, "--loss", "hinge")
+    assert (code, errors) == (1, "error: loss='hinge' is for two classes, y has 3\n")
 
 
 def test_delimiters_and_byte_order_marks(capsys, folder):
