@@ -57,10 +57,11 @@ GlobalSolution generate_columns(RestrictedMaster& master, const Loss& loss, doub
     }
     solution.history.push_back(
         {round, deadline.elapsed(), solution.objective, solution.lower_bound, master.n_active()});
-    if (options.on_round) options.on_round(solution.history.back());
+    const bool stop = options.on_round && options.on_round(solution.history.back());
     const double gap = solution.objective - likely_bound;
     idle = better || tighter ? 0 : idle + 1;
     solution.status = gap <= target                 ? Status::converged
+                      : stop                        ? Status::stopped
                       : deadline.passed()           ? Status::time_limit
                       : round == options.max_rounds ? Status::iteration_limit
                                                     : Status::stalled;

@@ -156,12 +156,13 @@ Solution solve_smooth(const Program& program, const Loss& loss, const SolverOpti
     const Progress progress{round, deadline.elapsed(), solution.objective, solution.lower_bound,
                             count_active(set)};
     solution.history.push_back(progress);
-    if (options.on_round) options.on_round(progress);
+    const bool stop = options.on_round && options.on_round(progress);
 
     const double gap = solution.objective - solution.lower_bound;
     const double target = options.tol * std::abs(solution.objective);
     rounds_without_progress = better || tighter ? 0 : rounds_without_progress + 1;
     solution.status = gap <= target                 ? Status::converged
+                      : stop                        ? Status::stopped
                       : deadline.passed()           ? Status::time_limit
                       : round == options.max_rounds ? Status::iteration_limit
                                                     : Status::stalled;

@@ -65,12 +65,13 @@ Result approach_kinks(const Loss& loss, double beta, const SolverOptions& option
     best.history = std::move(history);
     best.history.push_back({round, deadline.elapsed(), best.objective, best.lower_bound,
                             static_cast<Index>(best.blocks.size())});
-    if (options.on_round) options.on_round(best.history.back());
+    const bool stop = options.on_round && options.on_round(best.history.back());
 
     const double target = options.tol * std::abs(best.objective);
     const double gap = best.objective - best.lower_bound;
     const bool there = lost <= kShare * target && inner.tol <= kShare * options.tol;
     best.status = last.proved && gap <= target ? Status::converged
+                  : stop                       ? Status::stopped
                   : deadline.passed()          ? Status::time_limit
                   : there                      ? ended
                                                : Status::stalled;

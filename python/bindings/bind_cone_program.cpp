@@ -67,7 +67,7 @@ std::unique_ptr<Loss> to_loss(const std::string& name, const MatrixView& y,
   return free_offset ? profiled(std::move(loss)) : std::move(loss);
 }
 
-using OnRound = std::optional<std::function<void(py::dict)>>;
+using OnRound = std::optional<std::function<bool(py::dict)>>;
 
 SolverOptions to_options(double tol, int max_rounds, double max_seconds, const OnRound& on_round) {
   SolverOptions options;
@@ -77,7 +77,7 @@ SolverOptions to_options(double tol, int max_rounds, double max_seconds, const O
   if (on_round) {
     options.on_round = [&](const Progress& progress) {
       const py::gil_scoped_acquire gil;
-      (*on_round)(to_dict(progress));
+      return (*on_round)(to_dict(progress));
     };
   }
   return options;

@@ -248,7 +248,7 @@ def search_over_all_cells(
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
-    on_round: collections.abc.Callable[[dict], None] | None = None,
+    on_round: collections.abc.Callable[[dict], bool] | None = None,
 ) -> dict:
     """
     The same for any number of columns, by local search from the neurons given (columns of start) or random ones; nothing is proved, 'dual' is the gradient of the loss.
@@ -270,7 +270,7 @@ def solve_cone_program(
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
-    on_round: collections.abc.Callable[[dict], None] | None = None,
+    on_round: collections.abc.Callable[[dict], bool] | None = None,
 ) -> dict:
     """
     Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on the pattern and slope elsewhere. Each block adds to one target, a column of y. With free_offset a constant is added to the predictions, the best one.
@@ -321,7 +321,7 @@ def solve_over_all_cells(
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
-    on_round: collections.abc.Callable[[dict], None] | None = None,
+    on_round: collections.abc.Callable[[dict], bool] | None = None,
 ) -> dict:
     """
     The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.

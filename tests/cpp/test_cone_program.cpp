@@ -177,12 +177,18 @@ TEST_CASE("cone_program: limits end a run with a valid bound") {
     CHECK(progress.round == rounds++);
     CHECK(progress.lower_bound <= optimum * (1.0 + 1e-9));
     CHECK(progress.objective >= optimum * (1.0 - 1e-9));
+    return false;
   };
   stopped = solve_cone_program(p.program, *p.loss, options, {});
   CHECK(stopped.status == Status::iteration_limit);
   CHECK(stopped.history.size() == 2);
   CHECK(rounds == 2);
   check_certificate(p, stopped);
+
+  options.on_round = [](const Progress&) { return true; };
+  stopped = solve_cone_program(p.program, *p.loss, options, {});
+  CHECK(stopped.status == Status::stopped);
+  CHECK(stopped.history.size() == 1);
 }
 
 TEST_CASE("cone_program: a run that is cut short returns its best point") {

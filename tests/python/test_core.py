@@ -181,7 +181,7 @@ def test_solve_cone_program_matches_reference(loss, cones):
     assert raw["lower_bound"] <= raw["objective"]
     m = len(raw["cells"])
     shapes = [raw[name].shape for name in ("weights", "signs", "dual")]
-    assert shapes == [(m, 2), (m,), (8,)]
+    assert shapes == [(m, 2), (m,), (8, 1)]
     assert rounds == raw["history"]
     assert rounds[-1].keys() == {"round", "seconds", "objective", "lower_bound", "n_neurons"}
     if cones:  # every weight vector lies in the closure of its cell

@@ -22,7 +22,7 @@ struct SolverOptions {
   double tol = 1e-6;  // relative gap to reach, (objective - lower_bound) / |objective|
   int max_rounds = 1000;
   double max_seconds = std::numeric_limits<double>::infinity();
-  std::function<void(const Progress&)> on_round;
+  std::function<bool(const Progress&)> on_round;  // called after each; true means stop
 };
 
 // One group of variables: u of block `id`, zero or in the closure of its cell.

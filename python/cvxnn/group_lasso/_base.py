@@ -10,15 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from cvxnn._callbacks import CallbackSupportMixin, FitTasks, fit_tasks, with_callbacks
 from cvxnn._checks import nonnegative_number
 from cvxnn._folds import Folds
 from cvxnn._threads import thread_count
-from cvxnn.group_lasso._callbacks import (
-    CallbackSupportMixin,
-    FitTasks,
-    fit_tasks,
-    with_callbacks,
-)
 from cvxnn.group_lasso._masked import MaskedDesign
 from cvxnn.group_lasso._path import warn_unless_converged
 from cvxnn.group_lasso._problem import DESIGN_CHECKS, Problem
@@ -91,7 +86,8 @@ class GroupLassoEstimator(CallbackSupportMixin, BaseEstimator):
         """
         data = self._training_data(X, y, sample_weight, offset)
         folds = self._folds(data)
-        with fit_tasks(self, data, len(folds) + 1 if folds else None) as tasks:
+        n_parts = len(folds) + 1 if folds else None
+        with fit_tasks(self, data.X, data.y, data.weight, n_parts) as tasks:
             self._keep(self._solved(data, folds, tasks), data)
         return self
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import check_scoring
 
+from cvxnn._callbacks import FitTasks
 from cvxnn._folds import Folds, best_row, score_of, split
 from cvxnn.group_lasso._base import GroupLassoEstimator, TrainingData
-from cvxnn.group_lasso._callbacks import FitTasks
 from cvxnn.group_lasso._classifiers import GroupClassifier
 from cvxnn.group_lasso._losses import LOSSES
 from cvxnn.group_lasso._path import alpha_grid, warn_unless_converged

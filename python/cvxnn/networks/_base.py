@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from cvxnn._callbacks import CallbackSupportMixin, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._problem import TrainingProblem
@@ -21,7 +22,7 @@ __all__ = ["ConvexEstimator", "fell_short"]
 Array = NDArray[np.float64]
 
 
-class ConvexEstimator(BaseEstimator):
+class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
     """Base of the estimators that solve a convex program over cells."""
 
     _gated = False
@@ -34,10 +35,13 @@ class ConvexEstimator(BaseEstimator):
     n_jobs: int | None
     random_state: Any
 
-    def _fit(self, X: Array, y: Array, sample_weight: ArrayLike | None, **model: Any) -> None:
+    def _fit(
+        self, X: Array, y: Array, sample_weight: ArrayLike | None, labels: Any, **model: Any
+    ) -> None:
         """Train on checked arrays and set the fitted attributes.
 
-        `model` has what only some estimators let users choose: loss, activation and the like.
+        `labels` are the targets as users gave them, `y` as the loss sees them. `model` has what
+        only some estimators let users choose: loss, activation and the like.
         """
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         tol = positive_number("tol", self.tol)
@@ -46,19 +50,26 @@ class ConvexEstimator(BaseEstimator):
             X, y, beta=self.beta, bias=self.bias, sample_weight=weight, **model
         )
         n_threads = thread_count(self.n_jobs)
-        chosen = choose_cells(
-            problem, self.patterns, self.random_state, n_threads, gated=self._gated
-        )
-        trained = train(
-            problem, chosen, gated=self._gated, tol=tol, max_time=max_time, n_threads=n_threads
-        )
-        self._keep(trained)
+        with fit_tasks(self, X, labels, weight) as tasks:
+            chosen = choose_cells(
+                problem, self.patterns, self.random_state, n_threads, gated=self._gated
+            )
+            trained = train(
+                problem,
+                chosen,
+                gated=self._gated,
+                tol=tol,
+                max_time=max_time,
+                n_threads=n_threads,
+                on_round=tasks.on_progress,
+            )
+            self._keep(trained)
         if fell_short(trained):
             warnings.warn(
                 f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "
                 f"{self.certificate_.relative_gap:.1e}, tol={self.tol:g}",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _keep(self, trained: Trained) -> None:
@@ -75,7 +86,7 @@ class ConvexEstimator(BaseEstimator):
 
 
 def fell_short(trained: Trained) -> bool:
-    """Tell whether training ended before it should."""
+    """Tell whether training ended before it should, and nobody asked for that."""
     # a local search that ends by itself found all that it can; its bound is another matter
     searched = trained.status == "stalled" and trained.certificate.method == "relaxation"
-    return trained.status != "converged" and not searched
+    return trained.status not in ("converged", "stopped") and not searched

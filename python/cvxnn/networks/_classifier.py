@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from cvxnn._callbacks import with_callbacks
 from cvxnn._checks import one_of
 from cvxnn.networks._base import ConvexEstimator
 
@@ -107,6 +108,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
 
@@ -146,7 +148,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         else:
             targets = np.where(labels == self.classes_[-1], 1.0, -1.0)
         slopes = {"activation": self.activation, "negative_slope": self.negative_slope}
-        self._fit(inputs, targets, weight, loss=loss, **slopes)
+        self._fit(inputs, targets, weight, labels, loss=loss, **slopes)
         return self
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -13,8 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils.validation import _check_sample_weight
 
+from cvxnn._callbacks import FitTasks, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
-from cvxnn._folds import best_row, score_of, split
+from cvxnn._folds import Folds, best_row, score_of, split
 from cvxnn._threads import thread_count
 from cvxnn.networks._base import ConvexEstimator, fell_short
 from cvxnn.networks._classifier import ReLUClassifier
@@ -67,10 +68,12 @@ class _CrossValidated(ConvexEstimator):
     cv: Any
     scoring: Any
 
-    def _fit(self, X: Array, y: Array, sample_weight: ArrayLike | None, **model: Any) -> None:
+    def _fit(
+        self, X: Array, y: Array, sample_weight: ArrayLike | None, labels: Any, **model: Any
+    ) -> None:
         """Choose `beta_` by the mean score on held-out samples, and train with it on all."""
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        samples = _Samples(X, y, self._labels(y), weight, model)
+        samples = _Samples(X, y, labels, weight, model)
         options: dict[str, Any] = {
             "tol": positive_number("tol", self.tol),
             "max_time": positive_or_none("max_time", self.max_time),
@@ -79,20 +82,22 @@ class _CrossValidated(ConvexEstimator):
         problem = self._problem(samples, weight)
         chosen = choose_cells(problem, self.patterns, self.random_state, options["n_threads"])
         self.betas_ = beta_grid(problem, chosen, self.betas, self.n_betas, self.eps)
-        self.scores_, held_out_weight, endings = self._search(samples, options)
-        self.beta_ = float(self.betas_[best_row(self.scores_, held_out_weight)])
-        final = train(problem.with_beta(self.beta_), chosen, **options)
-        self._keep(final)
+        folds = split(self, X, labels)
+        with fit_tasks(self, X, labels, weight, len(folds) + 1) as tasks:
+            self.scores_, endings = self._search(samples, folds, options, tasks)
+            held_out_weight = np.array([weight[test].sum() for _, test in folds])
+            self.beta_ = float(self.betas_[best_row(self.scores_, held_out_weight)])
+            with tasks.part("all samples"):
+                final = train(problem.with_beta(self.beta_), chosen, **options)
+            self._keep(final)
         _warn_of(type(self).__name__, [*endings, _Ending.of(final, self.beta_)], options["tol"])
 
     def _search(
-        self, samples: _Samples, options: dict[str, Any]
-    ) -> tuple[Array, Array, list[_Ending]]:
-        """Return the scores, the weight that each fold holds out, and how fits ended."""
+        self, samples: _Samples, folds: Folds, options: dict[str, Any], tasks: FitTasks
+    ) -> tuple[Array, list[_Ending]]:
+        """Return the scores, and how fits ended."""
         scorer = None if self.scoring is None else check_scoring(self, scoring=self.scoring)
-        folds = split(self, samples.X, samples.labels)
         scores = np.zeros((len(self.betas_), len(folds)))
-        held_out_weight = np.array([samples.weight[test].sum() for _, test in folds])
         endings = []
         for k, (rows, held_out) in enumerate(folds):
             # samples of weight zero are those that are not there
@@ -104,11 +109,12 @@ class _CrossValidated(ConvexEstimator):
             chosen = choose_cells(problem, self.patterns, self.random_state, options["n_threads"])
             share = weight.sum() / samples.weight.sum()
             path = trained_path(problem, chosen, share * self.betas_, **options)
-            for i, trained in enumerate(path):
-                endings.append(_Ending.of(trained, self.betas_[i]))
-                if held_out_weight[k] > 0.0:
-                    scores[i, k] = self._score_of(trained, samples.rows(held_out), scorer)
-        return scores, held_out_weight, endings
+            with tasks.part("fold"):
+                for i, trained in enumerate(path):
+                    endings.append(_Ending.of(trained, self.betas_[i]))
+                    if samples.weight[held_out].sum() > 0.0:
+                        scores[i, k] = self._score_of(trained, samples.rows(held_out), scorer)
+        return scores, endings
 
     def _score_of(self, trained: Trained, held_out: _Samples, scorer: Any) -> float:
         X, y, weight = held_out.X, held_out.y, held_out.weight
@@ -126,9 +132,6 @@ class _CrossValidated(ConvexEstimator):
         return TrainingProblem.from_arrays(
             samples.X, samples.y, beta=1.0, bias=self.bias, sample_weight=weight, **samples.model
         )
-
-    def _labels(self, y: Array) -> NDArray[Any]:
-        return y
 
 
 class ReLURegressorCV(_CrossValidated, ReLURegressor):
@@ -323,9 +326,6 @@ class ReLUClassifierCV(_CrossValidated, ReLUClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def _labels(self, y: Array) -> NDArray[Any]:
-        return self._labels_of(y)
-
     def _problem(self, samples: _Samples, weight: Array) -> TrainingProblem:
         if len(np.unique(samples.labels[weight > 0.0])) == 1:
             raise ValueError("y must hold two classes, but only one class has weight above zero")
@@ -344,5 +344,5 @@ def _warn_of(name: str, endings: list[_Ending], tol: float) -> None:
         f"stopped with status {worst.status!r} at a relative gap of {worst.relative_gap:.1e} for "
         f"beta={worst.beta:g}, tol={tol:g}",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=5,
     )

@@ -19,6 +19,7 @@ __all__ = ["ConvexSolution", "Neurons", "solve_program"]
 Array = NDArray[np.float64]
 
 _MAX_ROUNDS = 1000
+_HISTORY = {"seconds": "f8", "objective": "f8", "lower_bound": "f8", "n_neurons": "i8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Neurons:
     outputs: list[int]
 
 
-OnRound = Callable[[dict[str, Any]], None]
+OnRound = Callable[[dict[str, Any]], bool]  # of progress; returns whether to stop
 
 
 def solve_program(
@@ -78,7 +79,7 @@ def solve_program(
         "max_rounds": _MAX_ROUNDS,
         "max_seconds": np.inf if max_time is None else max_time,
         "n_threads": n_threads,
-        "on_round": on_round,
+        "on_round": None if on_round is None else lambda step: on_round(scaled.progress(step)),
     }
     arrays = np.asfortranarray(scaled.y.reshape(len(scaled.y), -1)), problem.weight
     if seed is not None:
@@ -139,6 +140,11 @@ class _Scaled:
     def objective(self, value: float) -> float:
         return float(np.ldexp(value, self.degree * self.b))
 
+    def progress(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Undo the scaling of what the core tells after a round."""
+        bounds = {name: self.objective(step[name]) for name in ("objective", "lower_bound")}
+        return {**step, **bounds}
+
     def lower_bound(self, raw: dict[str, Any]) -> float:
         return self.objective(raw["lower_bound"])
 
@@ -152,21 +158,8 @@ class _Scaled:
         """Undo the scaling of what the core returned; the last bound is the one given."""
         lengths = np.linalg.norm(raw["weights"], axis=1)
         history = np.array(
-            [
-                (
-                    step["seconds"],
-                    self.objective(step["objective"]),
-                    self.objective(step["lower_bound"]),
-                    step["n_neurons"],
-                )
-                for step in raw["history"]
-            ],
-            dtype=[
-                ("seconds", "f8"),
-                ("objective", "f8"),
-                ("lower_bound", "f8"),
-                ("n_neurons", "i8"),
-            ],
+            [tuple(self.progress(step)[name] for name in _HISTORY) for step in raw["history"]],
+            dtype=list(_HISTORY.items()),
         )
         history[-1]["lower_bound"] = bound
         return ConvexSolution(

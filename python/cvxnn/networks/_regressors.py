@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
 
+from cvxnn._callbacks import with_callbacks
 from cvxnn._checks import one_of
 from cvxnn.networks._base import ConvexEstimator
 
@@ -16,6 +17,7 @@ __all__ = ["GatedReLURegressor", "ReLURegressor"]
 
 
 class _ConvexRegressor(RegressorMixin, ConvexEstimator):
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
 
@@ -41,7 +43,7 @@ class _ConvexRegressor(RegressorMixin, ConvexEstimator):
         """
         inputs, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         targets = np.asarray(targets, dtype=np.float64)
-        self._fit(inputs, targets, sample_weight, **self._model())
+        self._fit(inputs, targets, sample_weight, targets, **self._model())
         return self
 
     def _model(self) -> dict[str, Any]:
@@ -110,14 +112,15 @@ class ReLURegressor(_ConvexRegressor):
         The trained network.
     certificate_ : Certificate
         Its objective and the proved lower bound.
-    status_ : {"converged", "time_limit", "iteration_limit", "stalled"}
-        How training ended. "stalled": no cell that was found gains more than `tol`, but the bound
-        is not that close.
+    status_ : {"converged", "time_limit", "iteration_limit", "stopped", "stalled"}
+        How training ended. "stopped": a callback asked for it. "stalled": no cell that was found
+        gains more than `tol`, but the bound is not that close.
     n_iter_ : int
         Rounds of pricing.
     history_ : structured ndarray
         Fields seconds, objective, lower_bound, n_neurons, one entry per round; a local search
-        proves its bound at the end.
+        proves its bound at the end. scikit-learn's callbacks get the same, as the metadata of tasks
+        named "round", and may stop the training (set_callbacks, from scikit-learn 1.9 on).
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str

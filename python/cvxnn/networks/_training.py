@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._losses import best_offset
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
-from cvxnn.networks._program import ConvexSolution, Neurons, solve_program
+from cvxnn.networks._program import ConvexSolution, Neurons, OnRound, solve_program
 
 __all__ = ["ChosenCells", "Trained", "choose_cells", "train"]
 
@@ -147,7 +146,7 @@ def train(
     tol: float,
     max_time: float | None,
     n_threads: int,
-    on_round: Callable[[dict[str, Any]], None] | None = None,
+    on_round: OnRound | None = None,
 ) -> Trained:
     """Solve the convex program over the chosen cells and map it to a network.
 

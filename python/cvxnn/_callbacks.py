@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cvxnn.group_lasso._base import TrainingData
-
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
@@ -57,12 +55,14 @@ class FitTasks:
 
 
 @contextmanager
-def fit_tasks(estimator: Any, data: TrainingData, n_parts: int | None = None) -> Iterator[FitTasks]:
+def fit_tasks(
+    estimator: Any, X: Any, y: Any, weight: Any, n_parts: int | None = None
+) -> Iterator[FitTasks]:
     """Tell callbacks that a fit begins and, after the block, that it has ended."""
     if not hasattr(estimator, "set_callbacks"):
         yield FitTasks(estimator, None)
         return
-    known = {"X": data.X, "y": data.y, "metadata": {"sample_weight": data.weight}}
+    known = {"X": X, "y": y, "metadata": {"sample_weight": weight}}
     context = estimator._init_callback_context(max_subtasks=n_parts)
     context.call_on_fit_task_begin(estimator=estimator, **known)
     yield FitTasks(estimator, context)
