@@ -60,8 +60,12 @@ def test_relaxation_stops_below_the_floor():
 def test_best_scale(name):
     random = np.random.default_rng(0)
     y, weight = np.sign(random.standard_normal(30)), random.uniform(0.5, 2.0, 30)
-    v = -y * weight * random.uniform(0.0, 0.9, 30)
     loss = LOSSES[name]
+    if loss.one_hot:
+        y, weight = np.eye(3)[random.integers(3, size=30)], weight[:, None]
+        v = weight * (random.dirichlet(np.ones(3), 30) - y)
+    else:
+        v = -y * weight * random.uniform(0.0, 0.9, 30)
     for limit in (0.1, 1.0, 5.0):
         values = [loss.dual_value(s * v, y, weight) for s in np.linspace(0.0, limit, 1001)]
         best = best_scale(loss, v, y, weight, limit)
@@ -123,13 +127,14 @@ def test_close_to_the_proved_optimum_where_both_can_be_had(seed):
     design, weight = np.asfortranarray(X), np.ones(40)
     raw = core.search_over_all_cells(
         design,
-        y,
+        y[:, None],
         weight,
         loss="squared",
         beta=0.5,
         seed=seed,
         start=np.zeros((3, 0), order="F"),
         start_signs=np.zeros(0),
+        start_targets=[],
         tol=1e-6,
         max_rounds=100,
         max_seconds=np.inf,
