@@ -33,9 +33,9 @@ GlobalSolution solve_smooth(const HiddenLayer& layer, const Loss& loss, double b
     }
     return priced;
   };
-  const auto improve = [&](const std::vector<Peak>& peaks, double, double target) {
+  const auto improve = [&](const std::vector<Peak>& peaks, double gap, double target) {
     if (!master.exchange(peaks)) return false;
-    master.solve(1e-3 * target, deadline);
+    master.solve(std::max(0.1 * target, 0.01 * gap), deadline);
     return true;
   };
   return generate_columns(master, loss, beta, options, deadline, price, improve);
@@ -44,16 +44,21 @@ GlobalSolution solve_smooth(const HiddenLayer& layer, const Loss& loss, double b
 }  // namespace
 
 GlobalSolution solve_over_all_cells(const HiddenLayer& layer, const Loss& loss, double beta,
-                                    const SolverOptions& options, const Execution& execution) {
+                                    const SolverOptions& options, const Execution& execution,
+                                    const GlobalSolution* start) {
   const auto solve = [&](const Loss& smooth, const SolverOptions& inner,
                          const GlobalSolution* last) {
-    return solve_smooth(layer, smooth, beta, inner, last, execution);
+    const GlobalSolution* from = last != nullptr ? last : start;
+    return solve_smooth(layer, smooth, beta, inner, from, execution);
   };
   if (loss.smooth()) return solve(loss, options, nullptr);
-  const auto predict = [&](const GlobalSolution& solution) {
-    return predictions(solution.program(layer, beta), solution.blocks);
+  const Matrix rows = unit_rows(layer.X);
+  const auto program_of = [&](const GlobalSolution& solution) {
+    Program program = solution.program(layer, beta);
+    program.cone_rows = rows;
+    return program;
   };
-  return approach_kinks<GlobalSolution>(loss, beta, options, solve, predict);
+  return approach_kinks<GlobalSolution>(loss, beta, options, execution, solve, program_of);
 }
 
 }  // namespace cvxnn

@@ -178,10 +178,13 @@ GlobalSolution search_over_all_cells(const HiddenLayer& layer, const Loss& loss,
     if (last != nullptr && !last->blocks.empty()) search.start = neurons_of(layer, *last);
     return search_smooth(layer, smooth, beta, search, execution);
   };
-  const auto predict = [&](const GlobalSolution& solution) {
-    return predictions(solution.program(layer, beta), solution.blocks);
+  const Matrix rows = unit_rows(layer.X);
+  const auto program_of = [&](const GlobalSolution& solution) {
+    Program program = solution.program(layer, beta);
+    program.cone_rows = rows;
+    return program;
   };
-  return approach_kinks<GlobalSolution>(loss, beta, options, solve, predict);
+  return approach_kinks<GlobalSolution>(loss, beta, options, execution, solve, program_of);
 }
 
 }  // namespace cvxnn

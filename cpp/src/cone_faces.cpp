@@ -7,15 +7,14 @@
 namespace cvxnn {
 namespace {
 
-constexpr double kTight = 1e-12;     // of a row, against the length of u
 constexpr double kParallel = 1e-10;  // of a face to a row
 constexpr double kProbe = 1e-3;      // length of the step that finds tight rows, against u
 constexpr double kNoise = 1e-13;     // change of a row, against the length of the step
 
 double side_of(const Cone& cone, Index row) { return get_bit(cone.pattern, row) ? 1.0 : -1.0; }
 
-bool is_tight(const Matrix& rows, Index row, const Vector& u) {
-  return std::abs(rows.row(row).dot(u)) <= kTight * u.norm();
+bool is_tight(const Matrix& rows, Index row, const Vector& u, double tight = kTight) {
+  return std::abs(rows.row(row).dot(u)) <= tight * u.norm();
 }
 
 }  // namespace
@@ -40,9 +39,10 @@ void find_tight_rows(const Cone& cone, const Vector& slope, double beta, Block& 
   move_to_face(*cone.rows, block);
 }
 
-void keep_tight_rows(const Matrix& cone_rows, const std::vector<Index>& rows, Block& block) {
+void keep_tight_rows(const Matrix& cone_rows, const std::vector<Index>& rows, Block& block,
+                     double tight) {
   for (const Index row : rows) {
-    if (!is_tight(cone_rows, row, block.u)) continue;
+    if (!is_tight(cone_rows, row, block.u, tight)) continue;
     if (static_cast<Index>(block.tight.size()) + 1 == cone_rows.cols()) return;
     const Matrix face = face_basis(cone_rows, block.tight);
     if ((cone_rows.row(row) * face).norm() > kParallel) block.tight.push_back(row);

@@ -11,8 +11,11 @@ namespace cvxnn {
 // `slope` the gradient of the loss; other methods leave no note of them. Moves u onto their face.
 void find_tight_rows(const Cone& cone, const Vector& slope, double beta, Block& block);
 
-// A projection names the rows that push; of `rows` those that still hold are added to them.
-void keep_tight_rows(const Matrix& cone_rows, const std::vector<Index>& rows, Block& block);
+// A projection names the rows that push; of `rows` those that still hold, to within `tight` of the
+// length of u, are added to them.
+constexpr double kTight = 1e-12;
+void keep_tight_rows(const Matrix& cone_rows, const std::vector<Index>& rows, Block& block,
+                     double tight = kTight);
 
 // Projects u onto the face of its tight rows.
 void move_to_face(const Matrix& cone_rows, Block& block);

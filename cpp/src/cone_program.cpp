@@ -17,10 +17,14 @@ Vector predictions(const Program& program, const std::vector<Block>& blocks) {
   return f;
 }
 
+double total_length(const std::vector<Block>& blocks) {
+  double sum = 0.0;
+  for (const Block& block : blocks) sum += block.u.norm();
+  return sum;
+}
+
 double penalty(const Program& program, const WorkingSet& set) {
-  double norms = 0.0;
-  for (const Block& block : set.blocks) norms += block.u.norm();
-  return program.beta * norms;
+  return program.beta * total_length(set.blocks);
 }
 
 double working_set_gap(const Program& program, const Loss& loss, const WorkingSet& set,
@@ -188,10 +192,8 @@ Solution solve_cone_program(const Program& program, const Loss& loss, const Solv
     return solve_smooth(program, smooth, inner, execution, std::move(from));
   };
   if (loss.smooth()) return solve(loss, options, nullptr);
-  const auto predict = [&](const Solution& solution) {
-    return predictions(program, solution.blocks);
-  };
-  return approach_kinks<Solution>(loss, program.beta, options, solve, predict);
+  const auto program_of = [&](const Solution&) { return program; };
+  return approach_kinks<Solution>(loss, program.beta, options, execution, solve, program_of);
 }
 
 }  // namespace cvxnn

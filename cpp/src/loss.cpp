@@ -10,6 +10,11 @@ std::unique_ptr<Loss> Loss::smoothed(const Vector&, double) const {
   throw std::logic_error("the loss is smooth");
 }
 
+double Loss::first_width(double) const {
+  const double width = 0.1 * value(Vector::Zero(size())) / weights_.sum();
+  return width > 0.0 ? width : 0.1;
+}
+
 Vector Loss::majorant(const Vector&) const { return max_curvature() * weights_; }
 
 // The dual value is concave in s: thirds of an interval that shrinks around the maximum.
@@ -35,10 +40,10 @@ std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const 
   if (name == "squared_hinge") return make_squared_hinge(y, weights);
   if (name == "absolute") return make_absolute(y, weights);
   if (name == "hinge") return make_hinge(y, weights);
+  if (name == "interpolation") return make_interpolation(y, weights);
   throw std::invalid_argument(
-      "loss must be 'squared', 'logistic', 'multinomial', 'poisson', 'huber', 'absolute', 'hinge' "
-      "or "
-      "'squared_hinge', got '" +
+      "loss must be 'squared', 'logistic', 'multinomial', 'poisson', 'huber', 'absolute', "
+      "'hinge', 'squared_hinge' or 'interpolation', got '" +
       name + "'");
 }
 

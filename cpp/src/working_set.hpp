@@ -41,6 +41,8 @@ inline double block_cost(const Program& program) {
 // sum_b s_b A_b X u_b.
 Vector predictions(const Program& program, const std::vector<Block>& blocks);
 
+double total_length(const std::vector<Block>& blocks);
+
 double penalty(const Program& program, const WorkingSet& set);
 
 // Objective minus the bound that `set.dual` proves for the program restricted to these blocks.

@@ -67,6 +67,45 @@ std::unique_ptr<Loss> to_loss(const std::string& name, const MatrixView& y,
   return free_offset ? profiled(std::move(loss)) : std::move(loss);
 }
 
+// A solution of a similar problem: weights, one row a block, their signs, targets and cells, and
+// the patterns of these.
+using Start =
+    std::optional<std::tuple<Matrix, Vector, std::vector<Index>, std::vector<Index>, PackedView>>;
+
+std::vector<Block> to_blocks(const Program& program, const Start& start) {
+  std::vector<Block> blocks;
+  if (!start) return blocks;
+  const auto& [weights, signs, targets, cells, packed] = *start;
+  if (weights.cols() != program.design.n_features() || signs.size() != weights.rows()) {
+    throw std::invalid_argument("start has weights or signs of another shape");
+  }
+  for (Index j = 0; j < weights.rows(); ++j) {
+    const Index id = program.block_of(targets.at(j), cells.at(j), signs(j));
+    if (id < 0 || id >= program.n_blocks()) throw std::invalid_argument("start has unknown blocks");
+    blocks.push_back({id, weights.row(j).transpose(), {}});
+  }
+  return blocks;
+}
+
+std::optional<GlobalSolution> to_solution(const HiddenLayer& layer, Index n_targets,
+                                          const Start& start) {
+  if (!start) return std::nullopt;
+  GlobalSolution solution;
+  solution.n_targets = n_targets;
+  solution.cells = to_cells(std::get<PackedView>(*start), layer.X.rows());
+  solution.blocks = to_blocks(solution.program(layer, 1.0), start);
+  return solution;
+}
+
+Neurons to_neurons(const Start& start) {
+  Neurons neurons;
+  if (!start) return neurons;
+  neurons.u = std::get<0>(*start).transpose();
+  neurons.signs = std::get<1>(*start);
+  neurons.targets = std::get<2>(*start);
+  return neurons;
+}
+
 using OnRound = std::optional<std::function<bool(py::dict)>>;
 
 SolverOptions to_options(double tol, int max_rounds, double max_seconds, const OnRound& on_round) {
@@ -90,21 +129,22 @@ void bind_cone_program(py::module_& m) {
       "solve_cone_program",
       [](const MatrixView& X, const PackedView& packed, const MatrixView& y,
          const VectorView& sample_weight, const std::string& loss_name, double delta,
-         bool free_offset, double slope, double beta, bool cones, double tol, int max_rounds,
-         double max_seconds, int n_threads, const OnRound& on_round) {
+         bool free_offset, double slope, double beta, bool cones, const Start& start, double tol,
+         int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
         const Problem problem(X, packed, slope, beta, cones, y.cols());
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const Solution solution = without_gil([&] {
-          return solve_cone_program(problem.program, *loss, options, execution(n_threads));
+          return solve_cone_program(problem.program, *loss, options, execution(n_threads),
+                                    {to_blocks(problem.program, start), 0.0});
         });
         return to_dict(problem.program, solution);
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("y").noconvert(),
       py::arg("sample_weight").noconvert(), py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0,
       py::arg("free_offset") = false, py::arg("slope") = 0.0, py::arg("beta"), py::arg("cones"),
-      py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
-      py::arg("on_round") = py::none(),
+      py::arg("start") = py::none(), py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"),
+      py::arg("n_threads"), py::arg("on_round") = py::none(),
       "Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on "
       "the pattern and slope elsewhere. Each block adds to one target, a column of y. With "
       "free_offset a constant is added to the predictions, "
@@ -113,27 +153,30 @@ void bind_cone_program(py::module_& m) {
       "solve_over_all_cells",
       [](const MatrixView& X_view, const MatrixView& y, const VectorView& sample_weight,
          const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
-         double tol, int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
+         const Start& start, double tol, int max_rounds, double max_seconds, int n_threads,
+         const OnRound& on_round) {
         const Matrix X = X_view;
         const HiddenLayer layer(X, slope);
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
+        const std::optional<GlobalSolution> from = to_solution(layer, y.cols(), start);
         const GlobalSolution solution = without_gil([&] {
-          return solve_over_all_cells(layer, *loss, beta, options, execution(n_threads));
+          return solve_over_all_cells(layer, *loss, beta, options, execution(n_threads),
+                                      from ? &*from : nullptr);
         });
         return to_dict(layer, beta, solution);
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
       py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
-      py::arg("slope") = 0.0, py::arg("beta"), py::arg("tol"), py::arg("max_rounds"),
-      py::arg("max_seconds"), py::arg("n_threads"), py::arg("on_round") = py::none(),
+      py::arg("slope") = 0.0, py::arg("beta"), py::arg("start") = py::none(), py::arg("tol"),
+      py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
+      py::arg("on_round") = py::none(),
       "The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.");
   m.def(
       "search_over_all_cells",
       [](const MatrixView& X_view, const MatrixView& y, const VectorView& sample_weight,
          const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
-         std::uint64_t seed, const MatrixView& start, const VectorView& start_signs,
-         const std::vector<Index>& start_targets, double tol, int max_rounds, double max_seconds,
+         std::uint64_t seed, const Start& start, double tol, int max_rounds, double max_seconds,
          int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
         const HiddenLayer layer(X, slope);
@@ -141,9 +184,7 @@ void bind_cone_program(py::module_& m) {
         SearchOptions options;
         static_cast<SolverOptions&>(options) = to_options(tol, max_rounds, max_seconds, on_round);
         options.seed = seed;
-        options.start.u = start;
-        options.start.signs = start_signs;
-        options.start.targets = start_targets;
+        options.start = to_neurons(start);
         const GlobalSolution solution = without_gil([&] {
           return search_over_all_cells(layer, *loss, beta, options, execution(n_threads));
         });
@@ -151,12 +192,11 @@ void bind_cone_program(py::module_& m) {
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
       py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
-      py::arg("slope") = 0.0, py::arg("beta"), py::arg("seed"), py::arg("start").noconvert(),
-      py::arg("start_signs").noconvert(), py::arg("start_targets"), py::arg("tol"),
-      py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
+      py::arg("slope") = 0.0, py::arg("beta"), py::arg("seed"), py::arg("start") = py::none(),
+      py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
       py::arg("on_round") = py::none(),
-      "The same for any number of columns, by local search from the neurons given (columns of "
-      "start) or random ones; nothing is proved, 'dual' is the gradient of the loss.");
+      "The same for any number of columns, by local search from the neurons of start, if there "
+      "are any, or random ones; nothing is proved, 'dual' is the gradient of the loss.");
   m.def(
       "max_support",
       [](const MatrixView& X, const PackedView& packed, const VectorView& v, double slope,

@@ -18,6 +18,7 @@ from cvxnn.networks import (
     TrainingDisplay,
     beta_max,
     certify,
+    min_norm_interpolation,
     polish,
     relu_path,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "beta_max",
     "certify",
     "group_lasso",
+    "min_norm_interpolation",
     "polish",
     "relu_path",
 ]

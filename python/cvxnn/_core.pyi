@@ -241,9 +241,14 @@ def search_over_all_cells(
     slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     seed: typing.SupportsInt | typing.SupportsIndex,
-    start: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
-    start_signs: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
-    start_targets: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+    start: tuple[
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, n]"],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, 1]"],
+        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.uint64],
+    ]
+    | None = None,
     tol: typing.SupportsFloat | typing.SupportsIndex,
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
@@ -251,7 +256,7 @@ def search_over_all_cells(
     on_round: collections.abc.Callable[[dict], bool] | None = None,
 ) -> dict:
     """
-    The same for any number of columns, by local search from the neurons given (columns of start) or random ones; nothing is proved, 'dual' is the gradient of the loss.
+    The same for any number of columns, by local search from the neurons of start, if there are any, or random ones; nothing is proved, 'dual' is the gradient of the loss.
     """
 
 def solve_cone_program(
@@ -266,6 +271,14 @@ def solve_cone_program(
     slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     cones: bool,
+    start: tuple[
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, n]"],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, 1]"],
+        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.uint64],
+    ]
+    | None = None,
     tol: typing.SupportsFloat | typing.SupportsIndex,
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,
@@ -317,6 +330,14 @@ def solve_over_all_cells(
     free_offset: bool = False,
     slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
     beta: typing.SupportsFloat | typing.SupportsIndex,
+    start: tuple[
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, n]"],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, 1]"],
+        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        typing.Annotated[numpy.typing.ArrayLike, numpy.uint64],
+    ]
+    | None = None,
     tol: typing.SupportsFloat | typing.SupportsIndex,
     max_rounds: typing.SupportsInt | typing.SupportsIndex,
     max_seconds: typing.SupportsFloat | typing.SupportsIndex,

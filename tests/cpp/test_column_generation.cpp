@@ -74,6 +74,36 @@ TEST_CASE("column generation: the number of threads does not change a bit") {
   for (std::size_t i = 0; i < one.blocks.size(); ++i) CHECK(one.blocks[i].u == three.blocks[i].u);
 }
 
+TEST_CASE("column generation: from the solution for another beta") {
+  const Matrix X = test::gaussian(60, 3, 6);
+  const auto loss = test::random_loss("squared", 60, 7);
+  const GlobalSolution before = solve_over_all_cells(X, *loss, 1.0, {}, {});
+  const GlobalSolution plain = solve_over_all_cells(X, *loss, 0.8, {}, {});
+  const GlobalSolution started = solve_over_all_cells(X, *loss, 0.8, {}, {}, &before);
+  CHECK(started.status == Status::converged);
+  CHECK(started.objective == doctest::Approx(plain.objective).epsilon(1e-6));
+  CHECK(started.history.size() < plain.history.size());
+}
+
+TEST_CASE("column generation: the least norm that interpolates") {
+  for (const Index d : {2, 3, 9}) {
+    const Matrix X = test::gaussian(12, d, 8);
+    const Matrix y = test::gaussian(12, 1, 9);
+    const auto loss = make_loss("interpolation", y, Vector::Ones(12));
+    const GlobalSolution solution = d < 9 ? solve_over_all_cells(X, *loss, 2.0, {}, {})
+                                          : search_over_all_cells(X, *loss, 2.0, {}, {});
+    CAPTURE(d);
+    const double objective = objective_of(X, *loss, 2.0, solution);  // infinite if f is not y
+    CHECK(objective == doctest::Approx(solution.objective).epsilon(1e-9));
+    if (d == 9) continue;
+    CHECK(solution.status == Status::converged);
+    CHECK(solution.lower_bound >= objective * (1.0 - 1e-6));
+    // no network is below what its own outputs ask for
+    const auto weaker = make_loss("squared", y, Vector::Ones(12));
+    CHECK(solve_over_all_cells(X, *weaker, 2.0, {}, {}).objective <= objective);
+  }
+}
+
 TEST_CASE("column generation: out of time, with an honest bound") {
   const Matrix X = test::gaussian(300, 4, 5);
   const auto loss = test::random_loss("squared", 300, 6);

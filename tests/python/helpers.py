@@ -143,8 +143,11 @@ def reference_network_optimum(X, y, beta, *, loss, delta, slope, bias):
         "logistic": lambda: cp.sum(cp.logistic(-cp.multiply(y, f))),
         "hinge": lambda: cp.sum(cp.pos(slack)),
         "squared_hinge": lambda: 0.5 * cp.sum_squares(cp.pos(slack)),
+        "interpolation": lambda: 0.0,
     }[loss]()
     constraints = [cp.multiply(2.0 * active - 1.0, design @ part) >= 0.0 for part in (plus, minus)]
+    if loss == "interpolation":
+        constraints.append(f == y)
     program = cp.Problem(cp.Minimize(value + beta * penalty), constraints)
     program.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-9, tol_feas=1e-9)
     assert program.status == cp.OPTIMAL

@@ -46,6 +46,10 @@ class Loss {
   // width (p - p_0)^2 w_k / 2 from its conjugate, where p = v_k / w_k, and v_0 is near v's domain.
   virtual bool smooth() const { return true; }
   virtual std::unique_ptr<Loss> smoothed(const Vector& v, double width) const;
+  // What predictions lack where the loss demands them to meet targets; otherwise empty.
+  virtual Vector missing(const Vector&) const { return {}; }
+  // The width to begin with, where networks pay beta for their norms.
+  virtual double first_width(double beta) const;
   // L is a sum over samples and targets.
   virtual bool separable() const { return true; }
   // L is its own second-order expansion.
@@ -93,7 +97,8 @@ class LogisticLoss final : public Loss {
 
 // By name: "squared", "logistic", "multinomial" (y one-hot), "poisson" (exp(f) - y f), "huber"
 // (f - y beyond `delta` counts linearly), "absolute" (|f - y|), "hinge" (max(0, 1 - y f), y in
-// {-1, 1}), "squared_hinge" (half its square).
+// {-1, 1}), "squared_hinge" (half its square), "interpolation" (0 where f = y but for a relative
+// 1e-9 of the largest y, otherwise infinity).
 // Throws std::invalid_argument otherwise.
 std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const Vector& weights,
                                 double delta = 1.0);

@@ -16,5 +16,6 @@ std::unique_ptr<Loss> make_huber(const Matrix& y, const Vector& weights, double 
 std::unique_ptr<Loss> make_absolute(const Matrix& y, const Vector& weights);
 std::unique_ptr<Loss> make_hinge(const Matrix& y, const Vector& weights);
 std::unique_ptr<Loss> make_squared_hinge(const Matrix& y, const Vector& weights);
+std::unique_ptr<Loss> make_interpolation(const Matrix& y, const Vector& weights);
 
 }  // namespace cvxnn

@@ -29,6 +29,8 @@ class ProfiledLoss final : public Loss {
   std::unique_ptr<Loss> smoothed(const Vector& v, double width) const override {
     return cvxnn::profiled(loss_->smoothed(v, width));
   }
+  Vector missing(const Vector& f) const override { return loss_->missing(at_best(f)); }
+  double first_width(double beta) const override { return loss_->first_width(beta); }
   bool quadratic() const override { return loss_->quadratic(); }
   double max_curvature() const override { return loss_->max_curvature(); }
   double infimum() const override { return loss_->infimum(); }

@@ -6,6 +6,7 @@ from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
 from cvxnn.networks._displays import NetworkDisplay, TrainingDisplay
 from cvxnn.networks._gated_network import GatedNetwork
+from cvxnn.networks._interpolation import min_norm_interpolation
 from cvxnn.networks._network import Network
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
@@ -24,6 +25,7 @@ __all__ = [
     "TrainingDisplay",
     "beta_max",
     "certify",
+    "min_norm_interpolation",
     "polish",
     "relu_path",
 ]

@@ -66,6 +66,8 @@ class Certificate:
     @property
     def relative_gap(self) -> float:
         """The gap divided by the objective."""
+        if np.isinf(self.objective):
+            return np.inf
         return self.gap / abs(self.objective) if self.gap > 0.0 else 0.0
 
     def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:

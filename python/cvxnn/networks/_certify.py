@@ -50,7 +50,8 @@ def certify(
     beta : float
         Strength of the weight decay in the objective that the network was trained for.
     loss : {"squared", "absolute", "huber", "logistic", "hinge", "squared_hinge", "multinomial"}
-        The loss.
+        The loss; or "interpolation", for the least norm among networks that interpolate, see
+        `min_norm_interpolation`.
     delta : float
         Where the Huber loss turns linear.
     bias : {"regularized", "free", "none"}

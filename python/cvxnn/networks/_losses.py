@@ -78,7 +78,7 @@ def best_offset(loss: LossFunctions, f: Array, y: Array, weight: Array) -> float
 
     Where the loss falls without end (one class only), a large one.
     """
-    if loss.name == "squared":
+    if loss.name in ("squared", "interpolation"):
         return float(np.average(y - f, weights=weight))
 
     def rises(b: float) -> bool:
@@ -163,6 +163,18 @@ def _squared_hinge_dual(v: Array, y: Array, weight: Array) -> float:
     return float(np.sum(q - 0.5 * q**2 / weight)) if np.all(q >= 0.0) else -np.inf
 
 
+def _interpolation(f: Array, y: Array, weight: Array) -> float:
+    return 0.0 if np.max(np.abs(f - y)) <= INTERPOLATES * np.max(np.abs(y)) else np.inf
+
+
+def _interpolation_gradient(f: Array, y: Array, weight: Array) -> Array:
+    return weight * (f - y)  # a direction of ascent, for want of a subgradient
+
+
+def _interpolation_dual(v: Array, y: Array, weight: Array) -> float:
+    return float(-np.sum(v * y))
+
+
 def _multinomial(f: Array, y: Array, weight: Array) -> float:
     margins = f - np.sum(f * y, axis=1, keepdims=True)  # 0 for the right class
     largest = np.maximum(margins.max(axis=1, keepdims=True), 0.0)
@@ -203,6 +215,7 @@ def _huber(delta: float) -> LossFunctions:
     return LossFunctions("huber", value, gradient, dual_value, degree=2, delta=delta)
 
 
+INTERPOLATES = 1e-8  # the largest error against the largest target
 _ROUNDING = 1e-14  # of a gradient divided by its weight
 _SLIP = 1.0 + _ROUNDING
 
@@ -216,6 +229,9 @@ LOSSES = {
     "hinge": LossFunctions("hinge", _hinge, _hinge_gradient, _hinge_dual, signs=True),
     "squared_hinge": LossFunctions(
         "squared_hinge", _squared_hinge, _squared_hinge_gradient, _squared_hinge_dual, signs=True
+    ),
+    "interpolation": LossFunctions(
+        "interpolation", _interpolation, _interpolation_gradient, _interpolation_dual, degree=1
     ),
     "multinomial": LossFunctions(
         "multinomial", _multinomial, _multinomial_gradient, _multinomial_dual, one_hot=True

@@ -110,7 +110,7 @@ def relu_path(
 ) -> tuple[Array, list[Network], list[Certificate]]:
     """Train networks for a decreasing range of beta, each with its certificate.
 
-    Where cells are found by local search, each search begins with the network before.
+    Each begins with the one before.
 
     Parameters
     ----------
@@ -196,6 +196,10 @@ def relu_path(
 
 
 def _beta_max(problem: TrainingProblem, chosen: ChosenCells) -> float:
+    if problem.loss.name == "interpolation":
+        raise ValueError(
+            "loss='interpolation' has no largest beta: networks that interpolate are never zero"
+        )
     v = problem.null_gradient()
     return support_bound(problem, v, 0.0, chosen.method, chosen.cells) if np.any(v) else 0.0
 
@@ -236,7 +240,7 @@ def trained_path(
     max_time: float | None,
     n_threads: int,
 ) -> Iterator[Trained]:
-    """Train for one beta after the other, each local search from the network before."""
+    """Train for one beta after the other, each from the solution before."""
     start = None
     for beta in betas.tolist():
         trained = train(
@@ -247,6 +251,5 @@ def trained_path(
             max_time=max_time,
             n_threads=n_threads,
         )
-        assert isinstance(trained.network, Network)
-        start = trained.network
+        start = trained.neurons
         yield trained

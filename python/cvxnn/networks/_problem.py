@@ -27,6 +27,7 @@ BIASES = ("regularized", "free", "none")
 
 _LOWEST, _HIGHEST = 64.0, 4096.0  # column for free biases, over the radius of the data
 _LOST = 0.1  # share of the tolerance that its inflation may take
+_PROPORTIONAL = 1e-12  # targets of samples on one ray, up to rounding
 _BALANCED = 1e-9  # the sum of a dual vector that is zero but for rounding
 
 
@@ -127,7 +128,7 @@ class TrainingProblem:
         design, centre, height, inflation = _design(inputs, bias, _HIGHEST)
         if bias != "free":
             inputs = design[:, : inputs.shape[1]]
-        return cls(
+        problem = cls(
             inputs,
             design,
             y[samples],
@@ -143,6 +144,9 @@ class TrainingProblem:
             height,
             inflation,
         )
+        if functions.name == "interpolation":
+            _refuse_conflicts(problem)
+        return problem
 
     def with_beta(self, beta: float) -> TrainingProblem:
         """Return the same problem at another strength of the weight decay."""
@@ -263,6 +267,37 @@ def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:
     if loss.degree == 2 and not np.isfinite(squares):
         raise ValueError("y is too large: its sum of squares overflows double precision")
     return y
+
+
+def _refuse_conflicts(problem: TrainingProblem) -> None:
+    """Raise ValueError if samples on one ray from the origin ask for outputs not in proportion."""
+    lengths = np.abs(problem.design).max(axis=1)
+    samples = problem.first_sample
+    y = problem.y.reshape(len(lengths), -1)
+    zero = np.flatnonzero((lengths == 0.0) & y.any(axis=1))
+    if len(zero) > 0:
+        raise ValueError(
+            f"sample {samples[zero[0]]} of X is zero, where networks without biases are zero, "
+            "but its y is not"
+        )
+    rows = np.flatnonzero(lengths > 0.0)
+    directions = problem.design[rows] / lengths[rows, None]
+    outputs = y[rows] / lengths[rows, None]
+    if problem.activation == "abs":
+        first = directions[np.arange(len(rows)), np.argmax(directions != 0.0, axis=1)]
+        directions = directions * np.sign(first)[:, None]
+    order = np.lexsort(directions.T[::-1])
+    ahead, behind = order[1:], order[:-1]
+    same = (directions[ahead] == directions[behind]).all(axis=1)
+    apart = np.abs(outputs[ahead] - outputs[behind]).max(axis=1)
+    close = _PROPORTIONAL * np.abs(outputs[behind]).max(axis=1)
+    conflicts = np.flatnonzero(same & (apart > close))
+    if len(conflicts) > 0:
+        i, j = sorted(samples[rows[[behind[conflicts[0]], ahead[conflicts[0]]]]])
+        raise ValueError(
+            f"samples {i} and {j} agree in X, up to a factor, but their targets y differ: no "
+            "network interpolates them"
+        )
 
 
 def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

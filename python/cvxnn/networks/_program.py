@@ -36,15 +36,24 @@ class ConvexSolution:
     dual: Array  # (n,), or (n, C) for several outputs
     status: str
     history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
+    packed: NDArray[np.uint64]  # patterns that `cells` counts, none if they were given
+
+    @property
+    def neurons(self) -> Neurons:
+        """The solution as a start for a similar problem."""
+        vectors = self.directions * self.norms[:, None]
+        return Neurons(vectors, self.signs, self.outputs, self.cells, self.packed)
 
 
 @dataclass(frozen=True, eq=False)
 class Neurons:
-    """Neurons of one output each: directions times norms, (m, columns of the design)."""
+    """Neurons of one output each, to begin with; a local search has no use for their cells."""
 
-    vectors: Array
+    vectors: Array  # (m, columns of the design): directions times norms
     signs: Array  # (m,): of the output weight
-    outputs: list[int]
+    outputs: NDArray[np.intp]  # (m,)
+    cells: NDArray[np.intp]  # (m,)
+    packed: NDArray[np.uint64]
 
 
 OnRound = Callable[[dict[str, Any]], bool]  # of progress; returns whether to stop
@@ -66,7 +75,7 @@ def solve_program(
 
     Without `cells`: over every cell of the data, by column generation. For few features new cells
     come from bounds over all; with a `seed`, from a local search, and the bound from a relaxation.
-    The search begins with the neurons of `start`, if there are any.
+    It begins with the neurons of `start`, if there are any.
     """
     scaled = _Scaled.from_problem(problem)
     options: dict[str, Any] = {
@@ -75,6 +84,7 @@ def solve_program(
         "free_offset": problem.bias == "free",
         "slope": problem.slope,
         "beta": scaled.beta,
+        "start": None if start is None else scaled.start(start),
         "tol": tol,
         "max_rounds": _MAX_ROUNDS,
         "max_seconds": np.inf if max_time is None else max_time,
@@ -83,16 +93,7 @@ def solve_program(
     }
     arrays = np.asfortranarray(scaled.y.reshape(len(scaled.y), -1)), problem.weight
     if seed is not None:
-        start = start or Neurons(np.zeros((0, scaled.design.shape[1])), np.zeros(0), [])
-        raw = core.search_over_all_cells(
-            scaled.design,
-            *arrays,
-            seed=seed,
-            start=scaled.columns(start.vectors),
-            start_signs=start.signs,
-            start_targets=start.outputs,
-            **options,
-        )
+        raw = core.search_over_all_cells(scaled.design, *arrays, seed=seed, **options)
     elif cells is None:
         raw = core.solve_over_all_cells(scaled.design, *arrays, **options)
     else:
@@ -133,9 +134,10 @@ class _Scaled:
         delta = float(np.clip(np.ldexp(loss.delta, -b), 1e-300, 1e300))
         return cls(design, np.ldexp(problem.y, -b), beta, delta, a, b, loss.degree)
 
-    def columns(self, vectors: Array) -> Array:
-        """Return neurons as the core takes them: one a column, in the scaled problem."""
-        return np.asfortranarray(np.ldexp(vectors.T, self.a - self.b))
+    def start(self, neurons: Neurons) -> tuple[Any, ...]:
+        """Return neurons as the core takes them, in the scaled problem."""
+        vectors = np.ldexp(neurons.vectors, self.a - self.b)
+        return vectors, neurons.signs, neurons.outputs, neurons.cells, neurons.packed
 
     def objective(self, value: float) -> float:
         return float(np.ldexp(value, self.degree * self.b))
@@ -173,4 +175,5 @@ class _Scaled:
             dual=dual,
             status=raw["status"],
             history=history,
+            packed=raw.get("packed", np.zeros((0, (len(self.y) + 63) // 64), dtype=np.uint64)),
         )

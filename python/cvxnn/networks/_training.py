@@ -64,6 +64,7 @@ class Trained:
     certificate: Certificate
     status: str
     history: NDArray[np.void]
+    neurons: Neurons  # to begin with in a similar problem
 
 
 def choose_cells(
@@ -142,7 +143,7 @@ def train(
     chosen: ChosenCells,
     *,
     gated: bool = False,
-    start: Network | None = None,
+    start: Network | Neurons | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
@@ -150,15 +151,18 @@ def train(
 ) -> Trained:
     """Solve the convex program over the chosen cells and map it to a network.
 
-    A local search begins with the neurons of the network `start`.
+    It begins with `start`: of a similar problem over the same cells, or, for a local search, any
+    network.
     """
     problem = problem.with_height(tol if chosen.seed is None else None)
+    if isinstance(start, Network):
+        start = None if chosen.seed is None else _neurons_of(problem, start)
     solution = solve_program(
         problem,
         chosen.cells,
         cones=not gated,
         seed=chosen.seed,
-        start=None if start is None else _neurons_of(problem, start),
+        start=start,
         tol=tol,
         max_time=max_time,
         n_threads=n_threads,
@@ -188,7 +192,7 @@ def train(
     status = solution.status
     if status == "converged" and certificate.relative_gap > tol:
         status = "stalled"  # a search's bound, or rounding in the network's own forward pass
-    return Trained(network, certificate, status, solution.history)
+    return Trained(network, certificate, status, solution.history, solution.neurons)
 
 
 def training_objective(problem: TrainingProblem, network: Network | GatedNetwork) -> float:
@@ -213,7 +217,13 @@ def _neurons_of(problem: TrainingProblem, network: Network) -> Neurons:
         vectors = np.column_stack([vectors, bias / problem.height])
     hidden, outputs = np.nonzero(network.output_weights)
     weights = network.output_weights[hidden, outputs]
-    return Neurons(vectors[hidden] * np.abs(weights)[:, None], np.sign(weights), outputs.tolist())
+    return Neurons(
+        vectors[hidden] * np.abs(weights)[:, None],
+        np.sign(weights),
+        outputs,
+        np.zeros(0, dtype=np.intp),
+        np.zeros((0, 0), dtype=np.uint64),
+    )
 
 
 def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, Array, Array]:
