@@ -196,20 +196,24 @@ class ActiveSetNewton {
     std::vector<Index> ids;
     for (const std::size_t b : active_) ids.push_back(set_.blocks[b].id);
     const Matrix full = gram_.of(ids, loss_.hessian(set_.predictions));
+    Matrix columns(full.rows(), n_unknowns_);
     Matrix system(n_unknowns_, n_unknowns_);
-    for (std::size_t a = 0; a < active_.size(); ++a) {
-      const Matrix rows = faces_[a].transpose() * full.middleRows(static_cast<Index>(a) * d_, d_);
-      for (std::size_t c = 0; c < active_.size(); ++c) {
-        system.block(starts_[a], starts_[c], faces_[a].cols(), faces_[c].cols()).noalias() =
-            rows.middleCols(static_cast<Index>(c) * d_, d_) * faces_[c];
-      }
+    const Index count = static_cast<Index>(active_.size());
+    const double cost = static_cast<double>(2 * d_ * d_ * full.rows());
+    parallel_for(count, cost, execution_, [&](Index a, int, const auto&) {
+      columns.middleCols(starts_[a], faces_[a].cols()).noalias() =
+          full.middleCols(a * d_, d_) * faces_[a];
+    });
+    parallel_for(count, cost, execution_, [&](Index a, int, const auto&) {
+      auto rows = system.middleRows(starts_[a], faces_[a].cols());
+      rows.noalias() = faces_[a].transpose() * columns.middleRows(a * d_, d_);
       const Vector& u = active(a).u;
       const double length = u.norm();
       const Vector along = faces_[a].transpose() * u / length;
-      const Index width = faces_[a].cols();
-      system.block(starts_[a], starts_[a], width, width) +=
-          program_.beta / length * (Matrix::Identity(width, width) - along * along.transpose());
-    }
+      rows.middleCols(starts_[a], rows.rows()) +=
+          program_.beta / length *
+          (Matrix::Identity(rows.rows(), rows.rows()) - along * along.transpose());
+    });
     return system;
   }
 

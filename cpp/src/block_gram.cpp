@@ -13,13 +13,12 @@ Matrix BlockGram::of(const std::vector<Index>& ids, const Hessian& H) {
   Matrix chosen;
   if (constant_) {
     extend(ids, H);
-    chosen.resize(count * d, count * d);
-    for (Index a = 0; a < count; ++a) {
-      for (Index c = 0; c < count; ++c) {
-        chosen.block(a * d, c * d, d, d) =
-            gram_.block(place_[ids[a]] * d, place_[ids[c]] * d, d, d);
-      }
+    std::vector<Index> places;
+    for (const Index id : ids) {
+      const Index first = place_[id] * d;
+      for (Index j = 0; j < d; ++j) places.push_back(first + j);
     }
+    chosen = gram_(places, places);
   } else {
     chosen = product(ids, ids, H);
   }
