@@ -22,10 +22,10 @@ Matrix BlockGram::of(const std::vector<Index>& ids, const Hessian& H) {
   } else {
     chosen = product(ids, ids, H);
   }
-  if (H.between_samples.size() > 0) {
+  for (Index j = 0; j < H.between_samples.cols(); ++j) {
     Vector sums(count * d);
     for (Index a = 0; a < count; ++a) {
-      sums.segment(a * d, d) = program_.gradient(ids[a], H.between_samples);
+      sums.segment(a * d, d) = program_.gradient(ids[a], H.between_samples.col(j));
     }
     chosen -= sums * sums.transpose();
   }

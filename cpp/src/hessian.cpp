@@ -6,7 +6,7 @@ namespace cvxnn {
 
 Vector Hessian::apply(const Vector& e) const {
   Vector product = diagonal.cwiseProduct(e);
-  if (between_samples.size() > 0) product -= between_samples.dot(e) * between_samples;
+  if (between_samples.size() > 0) product -= between_samples * (between_samples.transpose() * e);
   if (between_targets.size() > 0) {
     const Vector& q = between_targets;
     const Vector moved = q.cwiseProduct(e);
@@ -21,7 +21,7 @@ void scale_by_root(const Hessian& H, Eigen::Ref<Matrix> columns) {
   columns.array().colwise() *= root.array();
   if (H.between_samples.size() == 0) return;
   // H = R (I - q q') R with a unit vector q
-  const Vector q = (root.array() > 0.0).select(H.between_samples.cwiseQuotient(root), 0.0);
+  const Vector q = (root.array() > 0.0).select(H.between_samples.col(0).cwiseQuotient(root), 0.0);
   columns -= q * (q.transpose() * columns).eval();
 }
 
@@ -55,6 +55,10 @@ Matrix lower_gram(OutputColumns A, const Hessian& H, const Execution& execution)
     scaled.array().colwise() *= H.diagonal.segment(t * n, n).array().sqrt();
     const Index width = scaled.cols();
     gram.block(A.starts[t], A.starts[t], width, width) = lower_product(scaled, execution);
+  }
+  for (Index j = 0; j < H.between_samples.cols(); ++j) {
+    const Vector sums = apply_transposed(A, H.between_samples.col(j));
+    gram -= sums * sums.transpose();
   }
   return gram;
 }

@@ -84,11 +84,33 @@ TEST_CASE("loss: the least over a constant, its derivatives and its conjugate") 
   }
 }
 
-TEST_CASE("loss: products of columns of several targets in its metric") {
+TEST_CASE("loss: the least over a constant for each of several targets") {
+  const Index n = 9;
+  const Matrix y = test::targets_for("multinomial", n, 3);
   for (const std::string name : {"squared", "multinomial"}) {
+    const auto loss = profiled(make_loss(name, y, test::lasso_weights(n, 4)));
+    const Vector f = test::gaussian(3 * n, 1, 6);
+    Vector moved = f;
+    for (Index t = 0; t < 3; ++t) moved.segment(t * n, n).array() += static_cast<double>(t) - 1.7;
+    const double least = loss->value(f);
+    CHECK(loss->value(moved) == doctest::Approx(least).epsilon(1e-12));
+    const Vector v = loss->gradient(f);
+    CHECK(v.reshaped(n, 3).colwise().sum().norm() <= 1e-12 * v.lpNorm<1>());
+    CHECK(loss->dual_value(v) == doctest::Approx(least - f.dot(v)).epsilon(1e-10));
+    const Vector step = test::gaussian(3 * n, 1, 7);
+    const double h = 1e-6;
+    const Vector change = (loss->gradient(f + h * step) - loss->gradient(f - h * step)) / (2 * h);
+    CHECK((loss->hessian(f).apply(step) - change).norm() <= 1e-5 * (1.0 + change.norm()));
+  }
+}
+
+TEST_CASE("loss: products of columns of several targets in its metric") {
+  for (const std::string name : {"squared", "multinomial", "free squared", "free multinomial"}) {
     const Index n = 9;
     const Matrix y = test::targets_for("multinomial", n, 3);
-    const auto loss = make_loss(name, y, test::lasso_weights(n, 4));
+    const bool free = name.substr(0, 5) == "free ";
+    auto loss = make_loss(free ? name.substr(5) : name, y, test::lasso_weights(n, 4));
+    if (free) loss = profiled(std::move(loss));
     const Hessian H = loss->hessian(test::gaussian(loss->size(), 1, 5));
     const OutputColumns A{test::gaussian(n, 6, 6), {0, 3, 3, 6}};
     Matrix full = Matrix::Zero(loss->size(), 6);

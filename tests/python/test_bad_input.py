@@ -146,7 +146,6 @@ def test_labels(y, message):
     [
         ({"loss": "hinge"}, "loss='hinge' is for two classes, y has 3"),
         ({"loss": "squared_hinge"}, "loss='squared_hinge' is for two classes, y has 3"),
-        ({"bias": "free"}, "bias='free' is for networks with one output, but y has 3 columns"),
     ],
 )
 def test_what_needs_two_classes(options, message):

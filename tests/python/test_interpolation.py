@@ -86,11 +86,13 @@ def test_where_cells_are_searched():
     assert np.array_equal(again.hidden_weights, network.hidden_weights)
 
 
-def test_several_targets_are_problems_of_their_own():
+@pytest.mark.parametrize("bias", ["regularized", "free"])
+def test_several_targets_are_problems_of_their_own(bias):
     X, y = gaussian_problem(10, 2, seed=3)
     both = np.column_stack([y, np.sin(3.0 * y)])
-    network, certificate = min_norm_interpolation(X, both, tol=1e-6)
-    alone = [min_norm_interpolation(X, target, tol=1e-6)[1].objective for target in both.T]
+    options = {"bias": bias, "tol": 1e-6}
+    network, certificate = min_norm_interpolation(X, both, **options)
+    alone = [min_norm_interpolation(X, target, **options)[1].objective for target in both.T]
     assert network.predict(X) == pytest.approx(both, abs=1e-8)
     assert certificate.objective == pytest.approx(sum(alone), rel=1e-6)
     assert certificate.verify(X, both)

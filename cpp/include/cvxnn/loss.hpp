@@ -5,16 +5,17 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "cvxnn/types.hpp"
 
 namespace cvxnn {
 
-// Second derivatives at a point: diag(h) - b b' for one target; for several, those of targets t and
-// s are diag(h_t) for t = s and else -diag(q_t q_s).
+// Second derivatives at a point: those of targets t and s are diag(h_t) for t = s and else
+// -diag(q_t q_s), to which -B B' is added.
 struct Hessian {
   Vector diagonal;         // h
-  Vector between_samples;  // b, may be empty
+  Matrix between_samples;  // B, may be empty; one column if there is one target
   Vector between_targets;  // q, may be empty
   Index n_targets = 1;
 
@@ -26,6 +27,9 @@ class Loss {
   // One column of y per target, one weight per sample.
   Loss(const Matrix& y, const Vector& weights)
       : y_(y.reshaped()), weights_(weights.replicate(y.cols(), 1)), n_targets_(y.cols()) {}
+  // As many targets as another loss, with other values.
+  Loss(const Loss& like, Vector y)
+      : y_(std::move(y)), weights_(like.weights_), n_targets_(like.n_targets_) {}
   virtual ~Loss() = default;
 
   Index size() const { return y_.size(); }
@@ -103,8 +107,8 @@ class LogisticLoss final : public Loss {
 std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const Vector& weights,
                                 double delta = 1.0);
 
-// The least of a loss of one target over constants added to the predictions: that of a network
-// with a free output bias. Dual vectors must then sum to zero.
+// The least of a loss over constants added to the predictions, one for each target: that of a
+// network with free output biases. Dual vectors must then sum to zero, target by target.
 std::unique_ptr<Loss> profiled(std::unique_ptr<Loss> loss);
 
 }  // namespace cvxnn

@@ -11,8 +11,8 @@ constexpr double kSlack = 1e-9;  // of the largest target, within which predicti
 // sample p (f - y) + (f - y)^2 / (2 width).
 class AugmentedLagrangian final : public Loss {
  public:
-  AugmentedLagrangian(const Vector& y, const Vector& weights, Vector p, double width)
-      : Loss(y, weights), p_(std::move(p)), width_(width) {}
+  AugmentedLagrangian(const Loss& loss, const Vector& y, Vector p, double width)
+      : Loss(loss, y), p_(std::move(p)), width_(width) {}
 
   double value(const Vector& f) const override {
     const auto off = (f - y_).array();
@@ -60,7 +60,7 @@ class Interpolation final : public Loss {
     return width > 0.0 ? width : 1.0;
   }
   std::unique_ptr<Loss> smoothed(const Vector& v, double width) const override {
-    return std::make_unique<AugmentedLagrangian>(y_, weights_, v.cwiseQuotient(weights_), width);
+    return std::make_unique<AugmentedLagrangian>(*this, y_, v.cwiseQuotient(weights_), width);
   }
 };
 

@@ -18,8 +18,8 @@ struct Pieces {
 // The same less width (p - center)^2 / 2, under the maximum.
 class SmoothedPieces final : public Loss {
  public:
-  SmoothedPieces(const Pieces& pieces, const Vector& weights, Vector center, double width)
-      : Loss(pieces.t, weights), pieces_(pieces), center_(std::move(center)), width_(width) {}
+  SmoothedPieces(const Loss& loss, const Pieces& pieces, Vector center, double width)
+      : Loss(loss, pieces.t), pieces_(pieces), center_(std::move(center)), width_(width) {}
 
   double value(const Vector& f) const override {
     const Vector p = maximiser(f);
@@ -85,12 +85,12 @@ class PiecewiseLinearLoss final : public Loss {
   double max_curvature() const override { return std::numeric_limits<double>::infinity(); }
   bool smooth() const override { return false; }
   double dual_value(const Vector& v) const override {
-    return SmoothedPieces(pieces_, weights_, Vector::Zero(v.size()), 0.0).dual_value(v);
+    return SmoothedPieces(*this, pieces_, Vector::Zero(v.size()), 0.0).dual_value(v);
   }
   std::unique_ptr<Loss> smoothed(const Vector& v, double width) const override {
     const Vector center = v.cwiseProduct(pieces_.s).cwiseQuotient(weights_);
     return std::make_unique<SmoothedPieces>(
-        pieces_, weights_, center.cwiseMax(pieces_.low).cwiseMin(pieces_.high), width);
+        *this, pieces_, center.cwiseMax(pieces_.low).cwiseMin(pieces_.high), width);
   }
 
  private:

@@ -51,8 +51,7 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         L-BFGS, solves the convex program over its cells, and adds cells found by local search
         until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
     bias : {"regularized", "free", "none"}, default="regularized"
-        Which biases the network has and what they cost, see `ReLURegressor`. "free" is for two
-        classes.
+        Which biases the network has and what they cost, see `ReLURegressor`.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss, as in scikit-learn.
     tol : float, default=1e-4
@@ -211,5 +210,5 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = self.loss == "logistic" and self.bias != "free"
+        tags.classifier_tags.multi_class = self.loss == "logistic"
         return tags

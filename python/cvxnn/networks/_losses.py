@@ -23,6 +23,8 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _MOST_DOUBLINGS = 60  # of an interval that holds the best offset
+_MOST_STEPS = 100  # of Newton's method for several
+_BALANCED = 1e-15  # a sum of gradients, and the last bit of a constant
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,41 @@ def best_scale(loss: LossFunctions, v: Array, y: Array, weight: Array, limit: fl
     return max(low, high, key=lambda s: loss.dual_value(s * v, y, weight))
 
 
-def best_offset(loss: LossFunctions, f: Array, y: Array, weight: Array) -> float:
-    """Return the constant b with the smallest loss of f + b, to the last bit.
+def best_offset(loss: LossFunctions, f: Array, y: Array, weight: Array) -> Array:
+    """Return the constant b with the smallest loss of f + b, one for each output: shape (C,).
 
-    Where the loss falls without end (one class only), a large one.
+    Where the loss falls without end (one class only), a large one. `f` and `y` are (n,) for one
+    output and (n, C) for more, `weight` is (n,).
     """
+    if loss.one_hot:
+        return _best_logits(loss, f, y, weight)
+    columns = zip(f.reshape(len(f), -1).T, y.reshape(len(y), -1).T, strict=True)
+    return np.array([_best_constant(loss, a, b, weight) for a, b in columns])
+
+
+def _best_logits(loss: LossFunctions, f: Array, y: Array, weight: Array) -> Array:
+    """Minimise the multinomial loss over constants by Newton's method."""
+    weights = weight[:, None]
+    b = np.zeros(f.shape[1])
+    for _ in range(_MOST_STEPS):
+        v = loss.gradient(f + b, y, weights)
+        sums = v.sum(axis=0)
+        if np.abs(sums).sum() <= _BALANCED * np.abs(v).sum():
+            break
+        p = softmax(f + b, axis=1)
+        curvature = np.diag((weights * p).sum(axis=0)) - p.T @ (weights * p)
+        curvature += 1e-14 * weight.sum() * np.eye(len(b))
+        step = -np.linalg.solve(curvature, sums)
+        step /= max(1.0, np.abs(step).max() / 2.0)  # Newton overshoots where the loss is flat
+        before = loss.value(f + b, y, weights)
+        while loss.value(f + b + step, y, weights) > before and np.abs(step).max() > _BALANCED:
+            step *= 0.5
+        b = b + step
+    return b
+
+
+def _best_constant(loss: LossFunctions, f: Array, y: Array, weight: Array) -> float:
+    """Return the best constant for one output, to the last bit."""
     if loss.name in ("squared", "interpolation"):
         return float(np.average(y - f, weights=weight))
 

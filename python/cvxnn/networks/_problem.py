@@ -116,10 +116,6 @@ class TrainingProblem:
         if np.any(weight < 0.0) or not np.any(weight > 0.0):
             raise ValueError("sample_weight must be non-negative and not all zero")
         y = _checked_targets(y, functions, weight)
-        if y.ndim == 2 and bias == "free":
-            raise ValueError(
-                f"bias='free' is for networks with one output, but y has {y.shape[1]} columns"
-            )
         samples, row_of_sample = _merge_samples(X, y, weight)
         used = row_of_sample >= 0
         total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
@@ -190,13 +186,13 @@ class TrainingProblem:
         if self.bias == "free":
             f += best_offset(self.loss, f, self.y, self.weight)
         v = self.loss.gradient(f, self.y, self.weight_like_y)
-        if self.bias == "free" and v.any():
-            v = _balanced(v)
+        if self.bias == "free" and v.any() and not self.loss.one_hot:
+            v = np.apply_along_axis(_balanced, 0, v)
         return v
 
     def bound_from(self, v: Array, support: float) -> tuple[float, Array]:
         """Return the lower bound that v proves if max |v . phi(X u)| <= support, and v feasible."""
-        if self.bias == "free" and abs(v.sum()) > _BALANCED * np.abs(v).sum():
+        if self.bias == "free" and np.any(np.abs(v.sum(axis=0)) > _BALANCED * np.abs(v).sum()):
             return -np.inf, v
         limit = self.beta / support if support > 0.0 else 1.0
         scale = best_scale(self.loss, v, self.y, self.weight_like_y, limit)

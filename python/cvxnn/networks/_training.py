@@ -259,7 +259,7 @@ def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network:
     if problem.bias != "free":
         return network
     offset = best_offset(problem.loss, network.predict(problem.inputs), problem.y, problem.weight)
-    return replace(network, output_bias=np.array([offset]))
+    return replace(network, output_bias=offset)
 
 
 def _for_samples(problem: TrainingProblem, chosen: ChosenCells) -> Cells | None:
