@@ -33,9 +33,13 @@ GlobalSolution solve_smooth(const HiddenLayer& layer, const Loss& loss, double b
     }
     return priced;
   };
+  bool accurate = false;
   const auto improve = [&](const std::vector<Peak>& peaks, double gap, double target) {
-    if (!master.exchange(peaks)) return false;
-    master.solve(std::max(0.1 * target, 0.01 * gap), deadline);
+    // as accurate as this round needs; more so where no cell is left to add
+    const bool any_new = master.exchange(peaks);
+    if (!any_new && accurate) return false;
+    accurate = !any_new;
+    master.solve(accurate ? 1e-3 * target : std::max(0.1 * target, 0.01 * gap), deadline);
     return true;
   };
   return generate_columns(master, loss, beta, options, deadline, price, improve);
