@@ -8,6 +8,7 @@ from cvxnn import arrangements, group_lasso
 from cvxnn.networks import (
     Certificate,
     GatedNetwork,
+    GatedReLUClassifier,
     GatedReLURegressor,
     Network,
     NetworkDisplay,
@@ -26,6 +27,7 @@ from cvxnn.networks import (
 __all__ = [
     "Certificate",
     "GatedNetwork",
+    "GatedReLUClassifier",
     "GatedReLURegressor",
     "Network",
     "NetworkDisplay",

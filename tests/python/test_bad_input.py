@@ -66,18 +66,24 @@ def test_options(estimator, options, message):
         (lambda X, y: (X[:0], y[:0]), r"Found array with 0 sample\(s\)"),
         (lambda X, y: (X[:, :0], y), r"Found array with 0 feature\(s\)"),
         (lambda X, y: (X, y[:5]), "inconsistent numbers of samples"),
-        (lambda X, y: (X, y[:0]), "inconsistent numbers of samples"),
+        (lambda X, y: (X, y[:0]), r"inconsistent numbers of samples|0 sample\(s\)"),
         (lambda X, y: (X[:, 0], y), "Expected 2D array, got 1D array"),
         (lambda X, y: (X[None], y), "dim 3"),
         (lambda X, y: (X + 1j, y), "Complex data not supported"),
         (lambda X, y: (np.full((8, 2), "a"), y), "could not convert string to float"),
-        (lambda X, y: (X, np.column_stack([y, y])), r"y should be a 1d array, got .* \(8, 2\)"),
+        (lambda X, y: (X, np.ones((8, 2, 2))), "y should be a 1d array|dim 3"),
         (lambda X, y: (X, None), "requires y to be passed"),
     ],
 )
 def test_data(estimator, change, message):
     with pytest.raises(ValueError, match=message):
         estimator(patterns=5, random_state=0).fit(*change(*good_data()))
+
+
+def test_several_columns_of_labels():
+    X, y = good_data()
+    with pytest.raises(ValueError, match=r"y should be a 1d array, got .* \(8, 2\)"):
+        ReLUClassifier().fit(X, np.column_stack([y, y]))
 
 
 @pytest.mark.parametrize("estimator", REGRESSORS)

@@ -3,11 +3,13 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cvxnn import GatedReLURegressor, ReLUClassifier, ReLURegressor
+from cvxnn import GatedReLUClassifier, GatedReLURegressor, ReLUClassifier, ReLURegressor
 
 
 # beta large enough for the noisy data of some checks to be learnt in seconds, not interpolated
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks([ReLURegressor(10.0), ReLUClassifier(0.1), GatedReLURegressor()])
+@parametrize_with_checks(
+    [ReLURegressor(10.0), ReLUClassifier(0.1), GatedReLURegressor(), GatedReLUClassifier(0.1)]
+)
 def test_estimator(estimator, check):
     check(estimator)

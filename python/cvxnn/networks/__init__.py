@@ -5,16 +5,18 @@ from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
 from cvxnn.networks._displays import NetworkDisplay, TrainingDisplay
+from cvxnn.networks._gated import GatedReLUClassifier, GatedReLURegressor
 from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._interpolation import min_norm_interpolation
 from cvxnn.networks._network import Network
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
-from cvxnn.networks._regressors import GatedReLURegressor, ReLURegressor
+from cvxnn.networks._regressors import ReLURegressor
 
 __all__ = [
     "Certificate",
     "GatedNetwork",
+    "GatedReLUClassifier",
     "GatedReLURegressor",
     "Network",
     "NetworkDisplay",

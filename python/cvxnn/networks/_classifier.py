@@ -17,10 +17,125 @@ from cvxnn._callbacks import with_callbacks
 from cvxnn._checks import one_of
 from cvxnn.networks._base import ConvexEstimator
 
-__all__ = ["ReLUClassifier"]
+__all__ = ["ConvexClassifier", "ReLUClassifier"]
 
 
-class ReLUClassifier(ClassifierMixin, ConvexEstimator):
+class ConvexClassifier(ClassifierMixin, ConvexEstimator):
+    """Base of the classifiers."""
+
+    loss: str
+    class_weight: Any
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs; used as they are, never standardised.
+        y : array-like of shape (n,)
+            Labels of two classes or more.
+        sample_weight : array-like of shape (n,), optional
+            Non-negative weights of the samples in the loss.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If an argument is not acceptable; the message names it.
+        TooManyCells
+            If ``patterns="exact"`` and the data has too many cells to list.
+        """
+        inputs, labels = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(labels)
+        self.classes_ = np.unique(labels)
+        weight = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
+        if len(np.unique(labels[weight != 0.0])) == 1:
+            raise ValueError("y must hold two classes, but only one class has weight above zero")
+        if self.class_weight is not None:
+            weight = weight * compute_sample_weight(self.class_weight, labels)
+        loss = one_of("loss", self.loss, ("logistic", "hinge", "squared_hinge"))
+        if len(self.classes_) > 2:
+            if loss != "logistic":
+                raise ValueError(f"loss={loss!r} is for two classes, y has {len(self.classes_)}")
+            loss, targets = "multinomial", 1.0 * (labels[:, None] == self.classes_)
+        else:
+            targets = np.where(labels == self.classes_[-1], 1.0, -1.0)
+        self._fit(inputs, targets, weight, labels, loss=loss, **self._model())
+        return self
+
+    def _model(self) -> dict[str, Any]:
+        return {}
+
+    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Return the raw outputs of the network, positive for the second of two classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n,), or (n, C) for more than two classes
+        """
+        return self._raw_outputs(X)
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return self._labels_of(self.decision_function(X))
+
+    def _labels_of(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
+        chosen = outputs > 0.0 if outputs.ndim == 1 else outputs.argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[chosen.astype(np.intp)]
+        return labels
+
+    def _has_probabilities(self) -> bool:
+        if self.loss != "logistic":
+            raise AttributeError(f"predict_proba needs loss='logistic', got {self.loss!r}")
+        return True
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Predict the probabilities of the classes; for the logistic loss only.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+        """
+        check_is_fitted(self)
+        outputs = self.decision_function(X)
+        if outputs.ndim == 2:
+            return np.asarray(softmax(outputs, axis=1))
+        second = expit(outputs)
+        return np.column_stack([1.0 - second, second])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = self.loss == "logistic"
+        return tags
+
+
+class ReLUClassifier(ConvexClassifier):
     """Two-layer ReLU network for classification, trained to global optimality.
 
     Minimises ``sum_k loss(y_k f(x_k)) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` with y_k = -1 for
@@ -107,108 +222,5 @@ class ReLUClassifier(ClassifierMixin, ConvexEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @with_callbacks  # type: ignore[untyped-decorator]
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs; used as they are, never standardised.
-        y : array-like of shape (n,)
-            Labels of two classes or more.
-        sample_weight : array-like of shape (n,), optional
-            Non-negative weights of the samples in the loss.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If an argument is not acceptable; the message names it.
-        TooManyCells
-            If ``patterns="exact"`` and the data has too many cells to list.
-        """
-        inputs, labels = validate_data(self, X, y, dtype=np.float64)
-        check_classification_targets(labels)
-        self.classes_ = np.unique(labels)
-        weight = _check_sample_weight(sample_weight, inputs, dtype=np.float64)
-        if len(np.unique(labels[weight != 0.0])) == 1:
-            raise ValueError("y must hold two classes, but only one class has weight above zero")
-        if self.class_weight is not None:
-            weight = weight * compute_sample_weight(self.class_weight, labels)
-        loss = one_of("loss", self.loss, ("logistic", "hinge", "squared_hinge"))
-        if len(self.classes_) > 2:
-            if loss != "logistic":
-                raise ValueError(f"loss={loss!r} is for two classes, y has {len(self.classes_)}")
-            loss, targets = "multinomial", 1.0 * (labels[:, None] == self.classes_)
-        else:
-            targets = np.where(labels == self.classes_[-1], 1.0, -1.0)
-        slopes = {"activation": self.activation, "negative_slope": self.negative_slope}
-        self._fit(inputs, targets, weight, labels, loss=loss, **slopes)
-        return self
-
-    def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return the raw outputs of the network, positive for the second of two classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n,), or (n, C) for more than two classes
-        """
-        return self._raw_outputs(X)
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Predict class labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        return self._labels_of(self.decision_function(X))
-
-    def _labels_of(self, outputs: NDArray[np.float64]) -> NDArray[Any]:
-        chosen = outputs > 0.0 if outputs.ndim == 1 else outputs.argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[chosen.astype(np.intp)]
-        return labels
-
-    def _has_probabilities(self) -> bool:
-        if self.loss != "logistic":
-            raise AttributeError(f"predict_proba needs loss='logistic', got {self.loss!r}")
-        return True
-
-    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Predict the probabilities of the classes; for the logistic loss only.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n, C)
-        """
-        check_is_fitted(self)
-        outputs = self.decision_function(X)
-        if outputs.ndim == 2:
-            return np.asarray(softmax(outputs, axis=1))
-        second = expit(outputs)
-        return np.column_stack([1.0 - second, second])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = self.loss == "logistic"
-        return tags
+    def _model(self) -> dict[str, Any]:
+        return {"activation": self.activation, "negative_slope": self.negative_slope}

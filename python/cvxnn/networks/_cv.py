@@ -164,8 +164,7 @@ class ReLURegressorCV(_CrossValidated, ReLURegressor):
         squared error.
     patterns : {"auto", "exact"}, int or Cells, default="auto"
         As in `ReLURegressor`; chosen anew for the samples of each fold, except that `Cells`, given
-        for all samples, are restricted to them. Where cells are found by local search, the search
-        for each beta begins with the network of the one before.
+        for all samples, are restricted to them. Each fit of a fold begins with the one before.
     max_time : float, optional
         Seconds for each fit, of which there are A n_folds + 1.
     activation, negative_slope, loss, delta, bias, tol, n_jobs, random_state
@@ -261,8 +260,7 @@ class ReLUClassifierCV(_CrossValidated, ReLUClassifier):
         taken.
     patterns : {"auto", "exact"}, int or Cells, default="auto"
         As in `ReLUClassifier`; chosen anew for the samples of each fold, except that `Cells`, given
-        for all samples, are restricted to them. Where cells are found by local search, the search
-        for each beta begins with the network of the one before.
+        for all samples, are restricted to them. Each fit of a fold begins with the one before.
     max_time : float, optional
         Seconds for each fit, of which there are A n_folds + 1.
     activation, negative_slope, loss, bias, class_weight, tol, n_jobs, random_state

@@ -13,10 +13,14 @@ from cvxnn._callbacks import with_callbacks
 from cvxnn._checks import one_of
 from cvxnn.networks._base import ConvexEstimator
 
-__all__ = ["GatedReLURegressor", "ReLURegressor"]
+__all__ = ["REGRESSION_LOSSES", "ConvexRegressor", "ReLURegressor"]
+
+REGRESSION_LOSSES = ("squared", "absolute", "huber")
 
 
-class _ConvexRegressor(RegressorMixin, ConvexEstimator):
+class ConvexRegressor(RegressorMixin, ConvexEstimator):
+    """Base of the regressors: one target or several."""
+
     @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
@@ -25,7 +29,7 @@ class _ConvexRegressor(RegressorMixin, ConvexEstimator):
         ----------
         X : array-like of shape (n, d)
             Inputs; used as they are, never standardised.
-        y : array-like of shape (n,)
+        y : array-like of shape (n,) or (n, C)
             Targets.
         sample_weight : array-like of shape (n,), optional
             Non-negative weights of the samples in the loss.
@@ -41,13 +45,16 @@ class _ConvexRegressor(RegressorMixin, ConvexEstimator):
         TooManyCells
             If ``patterns="exact"`` and the data has too many cells to list.
         """
-        inputs, targets = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
+        inputs, targets = validate_data(
+            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True
+        )
         targets = np.asarray(targets, dtype=np.float64)
+        self._shape_of_target = targets.shape[1:]
         self._fit(inputs, targets, sample_weight, targets, **self._model())
         return self
 
     def _model(self) -> dict[str, Any]:
-        return {"loss": "squared"}
+        raise NotImplementedError
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict targets.
@@ -59,16 +66,24 @@ class _ConvexRegressor(RegressorMixin, ConvexEstimator):
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n,) or (n, C), as the targets of `fit`
         """
-        return self._raw_outputs(X)
+        outputs = self._raw_outputs(X)
+        return outputs.reshape(len(outputs), *self._shape_of_target)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
 
 
-class ReLURegressor(_ConvexRegressor):
+class ReLURegressor(ConvexRegressor):
     """Two-layer ReLU network for regression, trained to global optimality.
 
-    Minimises ``sum_k loss(f(x_k), y_k) + beta / 2 * sum_j (||w_j||^2 + a_j^2)`` over networks f
+    Minimises ``sum_k loss(f(x_k), y_k) + beta / 2 * sum_j (||w_j||^2 + |a_j|^2)`` over networks f
     of any width, through the convex program of Pilanci and Ergen (arXiv 2002.10553, Theorem 1).
+    For several targets the loss is a sum over them, and ``|a_j|`` is the l1 norm of a neuron's
+    output weights, under which their programs are independent (Sahiner et al., arXiv 2012.13329).
 
     Parameters
     ----------
@@ -169,76 +184,6 @@ class ReLURegressor(_ConvexRegressor):
         return {
             "activation": self.activation,
             "negative_slope": self.negative_slope,
-            "loss": one_of("loss", self.loss, ("squared", "absolute", "huber")),
+            "loss": one_of("loss", self.loss, REGRESSION_LOSSES),
             "delta": self.delta,
         }
-
-
-class GatedReLURegressor(_ConvexRegressor):
-    """Gated ReLU network for regression: fixed gates, no cone constraints.
-
-    Minimises ``||sum_i D_i X t_i - y||^2 / 2 + beta * sum_i ||t_i||`` where D_i holds the pattern
-    of gate i (Mishkin, Sahiner and Pilanci, arXiv 2202.01331). Its optimum is never above that of
-    the ReLU network with the same patterns.
-
-    Parameters
-    ----------
-    beta : float, default=1e-2
-        Strength of the weight decay.
-    patterns : {"auto", "exact"}, int or Cells, default="auto"
-        The gates: one in each cell of the arrangement, that many sampled ones, or one in each of
-        the given cells.
-    bias : {"regularized", "none"}, default="regularized"
-        Whether neurons have a bias, penalised like a weight.
-    tol : float, default=1e-4
-        Relative gap between objective and lower bound at which to stop.
-    max_time : float, optional
-        Seconds after which the best network so far is returned, with status "time_limit".
-    n_jobs : int, optional
-        Threads; None means all processors. The result does not depend on it.
-    random_state : int or RandomState, optional
-        Source of randomness for sampled cells.
-
-    Attributes
-    ----------
-    network_ : GatedNetwork
-        The trained network.
-    certificate_ : Certificate
-        Its objective and the proved lower bound, over gated networks.
-    status_, n_iter_, history_, n_features_in_, feature_names_in_
-        As in `ReLURegressor`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from cvxnn import GatedReLURegressor
-    >>> X = np.linspace(-1, 1, 9)[:, None]
-    >>> model = GatedReLURegressor(beta=1e-3).fit(X, np.abs(X[:, 0]))
-    >>> model.status_
-    'converged'
-    """
-
-    _gated = True
-
-    def __init__(
-        self,
-        beta: float = 1e-2,
-        *,
-        patterns: Any = "auto",
-        bias: str = "regularized",
-        tol: float = 1e-4,
-        max_time: float | None = None,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-    ) -> None:
-        self.beta = beta
-        self.patterns = patterns
-        self.bias = bias
-        self.tol = tol
-        self.max_time = max_time
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-
-    def _model(self) -> dict[str, Any]:
-        one_of("bias", self.bias, ("regularized", "none"))
-        return {"loss": "squared"}
