@@ -7,9 +7,12 @@ from importlib.metadata import version
 from cvxnn import arrangements, group_lasso
 from cvxnn.networks import (
     Certificate,
+    DeepLinearRegressor,
     GatedNetwork,
     GatedReLUClassifier,
     GatedReLURegressor,
+    LinearCertificate,
+    LinearNetwork,
     Network,
     NetworkDisplay,
     ReLUClassifier,
@@ -26,9 +29,12 @@ from cvxnn.networks import (
 
 __all__ = [
     "Certificate",
+    "DeepLinearRegressor",
     "GatedNetwork",
     "GatedReLUClassifier",
     "GatedReLURegressor",
+    "LinearCertificate",
+    "LinearNetwork",
     "Network",
     "NetworkDisplay",
     "ReLUClassifier",

@@ -4,10 +4,12 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
+from cvxnn.networks._deep_linear import DeepLinearRegressor, LinearCertificate
 from cvxnn.networks._displays import NetworkDisplay, TrainingDisplay
 from cvxnn.networks._gated import GatedReLUClassifier, GatedReLURegressor
 from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._interpolation import min_norm_interpolation
+from cvxnn.networks._linear_network import LinearNetwork
 from cvxnn.networks._network import Network
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
@@ -15,9 +17,12 @@ from cvxnn.networks._regressors import ReLURegressor
 
 __all__ = [
     "Certificate",
+    "DeepLinearRegressor",
     "GatedNetwork",
     "GatedReLUClassifier",
     "GatedReLURegressor",
+    "LinearCertificate",
+    "LinearNetwork",
     "Network",
     "NetworkDisplay",
     "ReLUClassifier",

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from cvxnn._optional import optional_import
 
-__all__ = ["layers_of_sklearn", "layers_of_torch", "torch_module"]
+__all__ = ["layers_of_sklearn", "layers_of_torch", "linear_layer", "torch_module"]
 
 Array = NDArray[np.float64]
 Layers = tuple[Array, Array, Array, Array]
@@ -54,9 +54,9 @@ def torch_module(layers: Layers, activation: str, negative_slope: float) -> Any:
     hidden, hidden_bias, output, output_bias = layers
     slope = (negative_slope,) if activation == "leaky_relu" else ()
     return torch.nn.Sequential(
-        _linear(torch, hidden, hidden_bias),
+        linear_layer(torch, hidden, hidden_bias),
         getattr(torch.nn, _TORCH[activation])(*slope),
-        _linear(torch, output.T, output_bias),
+        linear_layer(torch, output.T, output_bias),
     )
 
 
@@ -67,7 +67,8 @@ def _of_linear(layer: Any) -> tuple[Array, Array]:
     return weight, _float64(layer.bias.detach().cpu().numpy())
 
 
-def _linear(torch: Any, weight: Array, bias: Array) -> Any:
+def linear_layer(torch: Any, weight: Array, bias: Array) -> Any:
+    """Return a ``Linear`` with these weights, (outputs, inputs), in double precision."""
     n_outputs, n_inputs = weight.shape
     layer = torch.nn.Linear(n_inputs, n_outputs, dtype=torch.float64)
     with torch.no_grad():

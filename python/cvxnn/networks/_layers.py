@@ -1,4 +1,4 @@
-"""What networks of two layers have in common: shapes, inputs and outputs, objectives."""
+"""What networks have in common: shapes, inputs and outputs, objectives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,14 @@ __all__ = ["as_inputs", "check_layers", "decay_of", "loss_of", "rebuilt", "squee
 Array = NDArray[np.float64]
 
 
-class LayeredNetwork(Protocol):
-    """Either kind of network."""
+class Predictor(Protocol):
+    """Whatever has outputs."""
+
+    def predict(self, X: ArrayLike) -> Array: ...
+
+
+class LayeredNetwork(Predictor, Protocol):
+    """Networks of two layers."""
 
     @property
     def hidden_weights(self) -> Array: ...
@@ -24,7 +30,6 @@ class LayeredNetwork(Protocol):
     def hidden_bias(self) -> Array: ...
     @property
     def output_weights(self) -> Array: ...
-    def predict(self, X: ArrayLike) -> Array: ...
 
 
 def check_layers(network: LayeredNetwork) -> None:
@@ -76,7 +81,7 @@ def squeezed(outputs: Array) -> Array:
 
 
 def loss_of(
-    network: LayeredNetwork,
+    network: Predictor,
     X: ArrayLike,
     y: ArrayLike,
     loss: str,
