@@ -17,7 +17,7 @@ namespace cvxnn {
 // `next`, with the point of `best` where that is better, and the bound of `best` where that is.
 template <class Result>
 Result better_halves(Result best, Result next) {
-  if (next.objective > best.objective) {
+  if (!(next.objective <= best.objective)) {
     std::swap(best.lower_bound, next.lower_bound);
     std::swap(best.dual, next.dual);
     std::swap(best, next);
@@ -65,7 +65,6 @@ Result approach_kinks(const Loss& loss, double beta, const SolverOptions& option
     const Program program = program_of(last);
     const auto length = [&](const Result& result) { return beta * total_length(result.blocks); };
     const Vector f = predictions(program, last.blocks);
-    const double lost = loss.value(f) - smooth->value(f);
     const double scale = loss.best_scale(last.dual, 1.0);
     const double bound = last.proved ? loss.dual_value(scale * last.dual) : loss.infimum();
 
@@ -77,6 +76,7 @@ Result approach_kinks(const Loss& loss, double beta, const SolverOptions& option
         next.objective = length(next);
       }
     }
+    const double lost = next.objective - (smooth->value(f) + length(last));
     next.lower_bound = bound;
     if (last.proved) next.dual *= scale;
     best = better_halves(std::move(best), std::move(next));

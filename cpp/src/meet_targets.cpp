@@ -68,6 +68,7 @@ bool meet_targets(const Program& program, const Loss& loss, std::vector<Block>& 
     system.triangularView<Eigen::Lower>().solveInPlace(missing);
     system.triangularView<Eigen::Lower>().transpose().solveInPlace(missing);
     const Vector change = outputs * missing;
+    if (!change.allFinite()) return false;  // a system that rounding made indefinite
     parallel_for(static_cast<Index>(moved.size()), block_cost(program), execution,
                  [&](Index b, int thread, const auto&) {
                    Block& block = moved[b];

@@ -8,6 +8,7 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 
 __all__ = [
     "is_integer",
@@ -16,6 +17,7 @@ __all__ = [
     "positive_integer",
     "positive_number",
     "positive_or_none",
+    "refuse_sparse_targets",
 ]
 
 
@@ -56,6 +58,12 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in names:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, names))}, got {value!r}")
     return value
+
+
+def refuse_sparse_targets(y: Any) -> None:
+    """Raise ValueError for targets in a sparse matrix."""
+    if issparse(y):
+        raise ValueError(f"y must be dense, got a sparse matrix of shape {y.shape}")
 
 
 def _is_finite(value: Any) -> bool:

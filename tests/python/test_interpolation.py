@@ -151,6 +151,59 @@ def test_bad_input(X, y, options, message):
         min_norm_interpolation(X, y, **options)
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_opposite_samples_without_biases(activation):
+    half = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    X = np.vstack([half, -half])
+    with pytest.raises(ValueError, match="not linear in x"):
+        y = [1.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+        min_norm_interpolation(X, y, bias="none", activation=activation)
+    y = np.concatenate([1.0 + half @ [0.5, -1.0], np.ones(3)])
+    network, _ = min_norm_interpolation(X, y, bias="none", activation=activation)
+    assert network.predict(X) == pytest.approx(y, abs=1e-7)
+
+
+def test_targets_of_different_scales_are_all_met():
+    X, y = gaussian_problem(8, 2, seed=0)
+    Y = np.column_stack([1e4 * y, y[::-1]])
+    network, certificate = min_norm_interpolation(X, Y)
+    assert np.max(np.abs(network.predict(X)[:, 1] - Y[:, 1])) <= 1e-8
+    assert certificate.verify(X, Y)
+    farther = np.column_stack([1e9 * y, y[::-1]])
+    with pytest.warns(ConvergenceWarning, match="largest error"):
+        _, certificate = min_norm_interpolation(X, farther, max_time=1.0)
+    assert certificate.objective == np.inf
+
+
+@pytest.mark.parametrize("shift", [1e2, 1e4, 1e6])
+def test_free_biases_do_not_see_a_shift_of_targets(shift):
+    X, y = gaussian_problem(8, 2, seed=0)
+    _, plain = min_norm_interpolation(X, y, bias="free", tol=1e-6)
+    network, certificate = min_norm_interpolation(X, y + shift, bias="free", tol=1e-6)
+    assert certificate.objective == pytest.approx(plain.objective, rel=3e-6)
+    assert certificate.lower_bound <= plain.objective * (1.0 + 1e-7)
+    assert np.max(np.abs(network.predict(X) - y - shift)) <= 1e-8 + 1e-15 * shift
+    assert certificate.verify(X, y + shift)
+
+
+def test_networks_within_the_slack_are_not_below_the_bound():
+    X, y = np.array([[0.0], [1e-8], [1.0]]), np.array([0.0, 1.0001e-8, 1.0])
+    line = Network([[1.0]], [0.0], [[1.0]], [0.0])
+    certificate = certify(line, X, y, beta=1.0, loss="interpolation")
+    assert certificate.objective == 1.0
+    assert certificate.lower_bound <= 1.0
+    assert certificate.verify(X, y)
+
+
+def test_samples_of_weight_zero_need_not_be_met():
+    X, y = np.vstack([HAT[0], [[0.5]]]), np.append(HAT[1], 9.0)
+    network, certificate = min_norm_interpolation(*HAT)
+    options = {"beta": 1.0, "loss": "interpolation", "sample_weight": [1.0, 1.0, 1.0, 0.0]}
+    weighted = certify(network, X, y, **options)
+    assert weighted.objective == pytest.approx(certificate.objective, rel=1e-12)
+    assert weighted.lower_bound == pytest.approx(certificate.lower_bound, rel=1e-9)
+
+
 def test_proportional_samples_do_not_conflict():
     X, y = np.array([[1.0, 3.0], [3.0, 9.0], [-1.0, -3.0]]), np.array([0.1, 0.3, 5.0])
     network, _ = min_norm_interpolation(X, y, bias="none")
@@ -160,11 +213,11 @@ def test_proportional_samples_do_not_conflict():
 def test_time_limit():
     X, y = gaussian_problem(100, 2, seed=0)
     with pytest.warns(ConvergenceWarning, match="time_limit"):
-        _, certificate = min_norm_interpolation(X, y, max_time=0.05)
+        _, certificate = min_norm_interpolation(X, y, max_time=1e-4)
     assert certificate.verify(X, y)
 
 
-def test_there_is_no_largest_beta():
+def test_there_is_no_range_of_beta():
     for function in (beta_max, relu_path):
-        with pytest.raises(ValueError, match="no largest beta"):
+        with pytest.raises(ValueError, match="same at every beta"):
             function(*HAT, loss="interpolation")

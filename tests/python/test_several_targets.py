@@ -1,13 +1,16 @@
 """Regression of several targets, and gated networks with several outputs."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from helpers import gaussian_problem, reference_optimum
+from scipy.sparse import csr_array
 from sklearn.base import clone
 
 from cvxnn import (
+    DeepLinearRegressor,
     GatedReLUClassifier,
     GatedReLURegressor,
     ReLURegressor,
@@ -94,6 +97,38 @@ def test_samples_given_twice_are_weights():
     weighted = ReLURegressor(1.0, n_jobs=1).fit(X, Y, sample_weight=np.full(20, 2.0))
     twice = ReLURegressor(1.0, n_jobs=1).fit(np.vstack([X, X]), np.vstack([Y, Y]))
     assert np.array_equal(weighted.predict(X), twice.predict(X))
+
+
+def test_gated_neurons_that_targets_share_are_not_below_the_bound():
+    X, Y = problem(n=12, n_targets=1)
+    both = np.column_stack([Y, Y])
+    certificate = GatedReLURegressor(0.1, patterns="exact").fit(X, both).certificate_
+    shared = GatedReLURegressor(0.1, patterns="exact").fit(X, Y).network_
+    for scale in (0.5, 0.8, 1.0):
+        outputs = scale * np.column_stack([shared.output_weights] * 2)
+        network = replace(shared, output_weights=outputs)
+        assert network.objective(X, both, beta=0.1) >= certificate.lower_bound
+
+
+@pytest.mark.parametrize("loss", ["squared", "absolute", "huber"])
+@pytest.mark.parametrize("shift", [1e4, 1e6])
+def test_free_biases_do_not_see_a_shift_of_targets(loss, shift):
+    X, Y = problem(n=12, n_targets=2)
+    options = {"bias": "free", "loss": loss, "delta": 0.5, "tol": 1e-6, "n_jobs": 1}
+    plain = ReLURegressor(0.5, **options).fit(X, Y)
+    moved = ReLURegressor(0.5, **options).fit(X, Y + np.array([shift, 1.0]))
+    assert moved.status_ == "converged"
+    assert moved.certificate_.objective == pytest.approx(plain.certificate_.objective, rel=3e-6)
+    assert moved.certificate_.lower_bound <= plain.certificate_.objective * (1.0 + 1e-7)
+    assert moved.certificate_.verify(X, Y + np.array([shift, 1.0]))
+    assert moved.predict(X) - [shift, 1.0] == pytest.approx(plain.predict(X), abs=2e-2)
+
+
+def test_sparse_targets_are_refused():
+    X, Y = problem()
+    for estimator in (ReLURegressor(), GatedReLURegressor(), DeepLinearRegressor()):
+        with pytest.raises(ValueError, match="y must be dense"):
+            estimator.fit(X, csr_array(Y))
 
 
 def test_gated_classifier_is_equal_to_cvxpy():

@@ -19,10 +19,10 @@ struct GlobalSolution : Solution {
   }
 };
 
-// Rounds of: solve the program over a few cells to the accuracy of float64; bound what any cell
-// could gain at its dual vector (branch_and_bound.hpp), which is the certificate; add the cells of
-// the local maxima found on the way. For few columns: about six. Begins with the blocks of `start`
-// if there is one, a solution for another loss or beta.
+// Rounds of: solve the program over a few cells, as accurately as the round needs; bound what any
+// cell could gain at its dual vector (branch_and_bound.hpp), which is the certificate; add the
+// cells of the local maxima found on the way. For few columns: about six. Begins with the blocks of
+// `start` if there is one, a solution for another loss or beta.
 GlobalSolution solve_over_all_cells(const HiddenLayer& layer, const Loss& loss, double beta,
                                     const SolverOptions& options, const Execution& execution,
                                     const GlobalSolution* start = nullptr);

@@ -101,8 +101,8 @@ class LogisticLoss final : public Loss {
 
 // By name: "squared", "logistic", "multinomial" (y one-hot), "poisson" (exp(f) - y f), "huber"
 // (f - y beyond `delta` counts linearly), "absolute" (|f - y|), "hinge" (max(0, 1 - y f), y in
-// {-1, 1}), "squared_hinge" (half its square), "interpolation" (0 where f = y but for a relative
-// 1e-9 of the largest y, otherwise infinity).
+// {-1, 1}), "squared_hinge" (half its square), "interpolation" (0 where f = y but for 1e-9 of
+// the largest y of a target, otherwise infinity).
 // Throws std::invalid_argument otherwise.
 std::unique_ptr<Loss> make_loss(const std::string& name, const Matrix& y, const Vector& weights,
                                 double delta = 1.0);

@@ -5,7 +5,7 @@
 namespace cvxnn {
 namespace {
 
-constexpr double kSlack = 1e-9;  // of the largest target, within which predictions are the targets
+constexpr double kSlack = 1e-9;  // of the largest value of a target, within which f is y
 
 // The multipliers p of f = y, with a quadratic term beside them (an augmented Lagrangian): per
 // sample p (f - y) + (f - y)^2 / (2 width).
@@ -40,21 +40,25 @@ class Interpolation final : public Loss {
   using Loss::Loss;
 
   double value(const Vector& f) const override {
-    const double off = (f - y_).lpNorm<Eigen::Infinity>();
-    const bool met = off <= kSlack * y_.lpNorm<Eigen::Infinity>();
-    return met ? 0.0 : std::numeric_limits<double>::infinity();
+    for (Index t = 0; t < n_targets_; ++t) {
+      const auto y = y_.segment(t * n_samples(), n_samples());
+      const double slack = kSlack * y.lpNorm<Eigen::Infinity>();
+      const auto off = (f.segment(t * n_samples(), n_samples()) - y).array().abs();
+      if (!(off <= slack).all()) return std::numeric_limits<double>::infinity();
+    }
+    return 0.0;
   }
   // A direction of ascent, for want of a subgradient.
   Vector gradient(const Vector& f) const override { return weights_.cwiseProduct(f - y_); }
   Vector curvature(const Vector&) const override { return weights_; }
-  double max_curvature() const override { return std::numeric_limits<double>::infinity(); }
+  double max_curvature() const override { return 1.0; }
   bool smooth() const override { return false; }
   double dual_value(const Vector& v) const override { return -v.dot(y_); }
   double best_scale(const Vector& v, double limit) const override {
     return v.dot(y_) < 0.0 ? limit : 0.0;
   }
   Vector missing(const Vector& f) const override { return y_ - f; }
-  // Too wide for any neuron at first.
+  // So wide that the first network has no or few neurons.
   double first_width(double beta) const override {
     const double width = weights_.dot(y_.cwiseAbs()) / beta;
     return width > 0.0 ? width : 1.0;

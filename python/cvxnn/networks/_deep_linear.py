@@ -12,7 +12,13 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from cvxnn._checks import nonnegative_number, one_of, positive_integer, positive_number
+from cvxnn._checks import (
+    nonnegative_number,
+    one_of,
+    positive_integer,
+    positive_number,
+    refuse_sparse_targets,
+)
 from cvxnn.networks._linear_network import REGULARIZERS, LinearNetwork
 from cvxnn.networks._nuclear_norm import Spectrum, largest_singular_value, least_nuclear_norm
 
@@ -200,6 +206,7 @@ class DeepLinearRegressor(RegressorMixin, BaseEstimator):
             If an argument is not acceptable, or the problem is neither convex nor known to have a
             closed form; the message says why.
         """
+        refuse_sparse_targets(y)
         inputs, targets = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, multi_output=True
         )

@@ -73,11 +73,13 @@ class GatedNetwork(SavedInFiles):
     ) -> float:
         """Evaluate loss plus weight decay of this network by its forward pass.
 
+        Output weights of a neuron count by their l1 norm, as in `Network`.
+
         Parameters
         ----------
         X : array-like of shape (n, d)
             Inputs.
-        y : array-like of shape (n,)
+        y : array-like of shape (n,) or (n, C)
             Targets.
         beta : float
             Strength of the weight decay.
@@ -93,5 +95,5 @@ class GatedNetwork(SavedInFiles):
         float
         """
         decay = np.sum(self.hidden_weights**2) + np.sum(self.hidden_bias**2)
-        decay += np.sum(self.output_weights**2)
+        decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
         return loss_of(self, X, y, loss, delta, sample_weight) + decay_of(beta, decay)

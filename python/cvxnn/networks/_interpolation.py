@@ -33,18 +33,19 @@ def min_norm_interpolation(
 ) -> tuple[Network, Certificate]:
     """Return the network of least weight decay among all that interpolate the samples.
 
-    Minimises ``sum_j (||w_j||^2 + a_j^2) / 2`` over networks of any width with ``f(x_k) = y_k``,
-    the limit of training as `beta` goes to zero (Pilanci and Ergen, arXiv 2002.10553, Section 2;
-    Ergen and Pilanci, arXiv 2002.11219). The dual problem, maximise ``v . y`` subject to
-    ``|v . phi(X u)| <= 1``, gives the bound. The equality constraints are approached by the method
-    of multipliers, and met by a step within the faces of the active cones.
+    Minimises ``sum_j (||w_j||^2 + |a_j|^2) / 2`` over networks of any width with ``f(x_k) = y_k``,
+    where ``|a_j|`` is the l1 norm of a neuron's output weights: the limit of training as `beta`
+    goes to zero (Pilanci and Ergen, arXiv 2002.10553, Section 2; Ergen and Pilanci, arXiv
+    2002.11219). The dual problem, maximise ``v . y`` subject to ``|v . phi(X u)| <= 1``, gives the
+    bound. The equality constraints are approached by the method of multipliers, and met by a step
+    within the faces of the active cones.
 
     Parameters
     ----------
     X : array-like of shape (n, d)
         Inputs.
     y : array-like of shape (n,) or (n, C)
-        Targets.
+        Targets; several should be of one scale.
     bias : {"regularized", "free", "none"}
         Which biases networks may have and what they cost, see `ReLURegressor`.
     activation : {"relu", "leaky_relu", "abs"}
@@ -64,16 +65,18 @@ def min_norm_interpolation(
     Returns
     -------
     network : Network
-        Its largest error is below 1e-8 of the largest target.
+        Where `certificate.objective` is finite, its errors are at most 2e-9 times the largest value
+        of their target (with free biases: half of the target's range).
     certificate : Certificate
-        With ``loss="interpolation"`` and ``beta=1``: `objective` is half the sum of squares of the
-        weights, infinite if the network does not interpolate; `lower_bound` is for all networks
-        that do.
+        With ``loss="interpolation"`` and ``beta=1``: `objective` is what is minimised, infinite if
+        the network does not interpolate; `lower_bound` is for all networks that do, up to the same
+        errors.
 
     Raises
     ------
     ValueError
-        If no network can interpolate, because samples with the same inputs have different targets.
+        If no network can interpolate: samples with the same inputs have different targets, or,
+        without biases, samples with inputs on one line through the origin targets that do not fit.
 
     Warns
     -----

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.networks._losses import check_targets, loss_named
 
-__all__ = ["as_inputs", "check_layers", "decay_of", "loss_of", "rebuilt", "squeezed"]
+__all__ = ["as_inputs", "check_layers", "decay_of", "loss_of", "midrange", "rebuilt", "squeezed"]
 
 Array = NDArray[np.float64]
 
@@ -87,6 +87,8 @@ def loss_of(
     loss: str,
     delta: float,
     sample_weight: ArrayLike | None,
+    *,
+    free_offset: bool = False,
 ) -> float:
     outputs = network.predict(X)
     y = np.asarray(y, dtype=np.float64)
@@ -98,7 +100,15 @@ def loss_of(
     weights = weight if outputs.ndim == 1 else weight[:, None]
     functions = loss_named(loss, delta)
     check_targets(functions, y[weight > 0.0])
+    if free_offset and functions.name == "interpolation":  # targets are as large as they vary
+        centre = midrange(y[weight > 0.0])
+        outputs, y = outputs - centre, y - centre
     return functions.value(outputs, y, weights)
+
+
+def midrange(y: Array) -> Array:
+    """Return the middle between least and largest value, of each column."""
+    return np.asarray(0.5 * y.min(axis=0) + 0.5 * y.max(axis=0))
 
 
 def _check_like_outputs(name: str, values: Array, outputs: Array) -> None:

@@ -38,7 +38,9 @@ class LossFunctions:
     value: Callable[[Array, Array, Array], float]
     gradient: Callable[[Array, Array, Array], Array]  # a subgradient at kinks
     dual_value: Callable[[Array, Array, Array], float]
-    degree: int = 0  # scaling f and y (and delta) by t scales the loss by t^degree
+    # Scaling f and y (and delta) by t scales the loss by t^degree; a loss with degree 1 or 2 is one
+    # of f - y.
+    degree: int = 0
     signs: bool = False  # y must hold -1 and 1
     one_hot: bool = False  # rows of y must hold a single 1 and otherwise 0
     delta: float = 1.0  # of the Huber loss
@@ -195,8 +197,15 @@ def _squared_hinge_dual(v: Array, y: Array, weight: Array) -> float:
     return float(np.sum(q - 0.5 * q**2 / weight)) if np.all(q >= 0.0) else -np.inf
 
 
+def _slack(y: Array) -> Array:
+    """How far from targets counts as met: shape () or (C,)."""
+    return np.asarray(INTERPOLATES * np.max(np.abs(y), axis=0))
+
+
 def _interpolation(f: Array, y: Array, weight: Array) -> float:
-    return 0.0 if np.max(np.abs(f - y)) <= INTERPOLATES * np.max(np.abs(y)) else np.inf
+    used = weight.reshape(len(y), -1)[:, 0] > 0.0
+    f, y = f[used], y[used]
+    return 0.0 if np.all(np.abs(f - y) <= _slack(y)) else np.inf
 
 
 def _interpolation_gradient(f: Array, y: Array, weight: Array) -> Array:
@@ -204,7 +213,7 @@ def _interpolation_gradient(f: Array, y: Array, weight: Array) -> Array:
 
 
 def _interpolation_dual(v: Array, y: Array, weight: Array) -> float:
-    return float(-np.sum(v * y))
+    return float(-np.sum(v * y) - np.sum(_slack(y) * np.abs(v).sum(axis=0)))
 
 
 def _multinomial(f: Array, y: Array, weight: Array) -> float:
@@ -247,7 +256,7 @@ def _huber(delta: float) -> LossFunctions:
     return LossFunctions("huber", value, gradient, dual_value, degree=2, delta=delta)
 
 
-INTERPOLATES = 1e-8  # the largest error against the largest target
+INTERPOLATES = 2e-9  # the largest error against the largest value of a target
 _ROUNDING = 1e-14  # of a gradient divided by its weight
 _SLIP = 1.0 + _ROUNDING
 

@@ -131,7 +131,9 @@ class Network(SavedInFiles):
         decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
         if bias == "regularized":
             decay += np.sum(self.hidden_bias**2)
-        return loss_of(self, X, y, loss, delta, sample_weight) + decay_of(beta, decay)
+        free = bias == "free"
+        value = loss_of(self, X, y, loss, delta, sample_weight, free_offset=free)
+        return value + decay_of(beta, decay)
 
     def prune(self, X: ArrayLike) -> Network:
         """Return a network with fewer neurons and the same outputs on some samples.

@@ -75,6 +75,7 @@ def beta_max(
     >>> print(f"{beta_max(X, y):.6f}")
     1.000000
     """
+    _refuse_interpolation(loss)
     problem = TrainingProblem.from_arrays(
         X,
         y,
@@ -168,6 +169,7 @@ def relu_path(
     1.581 1.226
     0.500 0.715
     """
+    _refuse_interpolation(loss)
     problem = TrainingProblem.from_arrays(
         X,
         y,
@@ -195,11 +197,13 @@ def relu_path(
     return grid, networks, certificates
 
 
+def _refuse_interpolation(loss: str) -> None:
+    """Raise ValueError for the loss that has no trade-off with the penalty."""
+    if loss == "interpolation":
+        raise ValueError("loss='interpolation' is the same at every beta")
+
+
 def _beta_max(problem: TrainingProblem, chosen: ChosenCells) -> float:
-    if problem.loss.name == "interpolation":
-        raise ValueError(
-            "loss='interpolation' has no largest beta: networks that interpolate are never zero"
-        )
     v = problem.null_gradient()
     return support_bound(problem, v, 0.0, chosen.method, chosen.cells) if np.any(v) else 0.0
 

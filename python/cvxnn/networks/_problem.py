@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,7 @@ from cvxnn._checks import one_of, positive_number
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
 from cvxnn.networks._activations import slope_of
+from cvxnn.networks._layers import midrange
 from cvxnn.networks._losses import (
     LossFunctions,
     best_offset,
@@ -27,7 +29,8 @@ BIASES = ("regularized", "free", "none")
 
 _LOWEST, _HIGHEST = 64.0, 4096.0  # column for free biases, over the radius of the data
 _LOST = 0.1  # share of the tolerance that its inflation may take
-_PROPORTIONAL = 1e-12  # targets of samples on one ray, up to rounding
+_PROPORTIONAL = 1e-12  # targets of equal samples, against the largest, up to rounding
+_LINEAR = 1e-9  # the same for opposite ones
 _BALANCED = 1e-9  # the sum of a dual vector that is zero but for rounding
 
 
@@ -81,6 +84,17 @@ class TrainingProblem:
     def weight_like_y(self) -> Array:
         """The weights as losses take them."""
         return self.weight if self.y.ndim == 1 else self.weight[:, None]
+
+    @property
+    def y_centre(self) -> Array:
+        """What free output biases add to targets without telling anything, per output."""
+        moves = self.bias == "free" and self.loss.degree > 0
+        return midrange(self.y) if moves else np.zeros(self.y.shape[1:])
+
+    @cached_property
+    def centred_y(self) -> Array:
+        """The targets without that: dual vectors sum to zero, but for rounding."""
+        return self.y - self.y_centre
 
     @property
     def first_sample(self) -> NDArray[np.intp]:
@@ -182,21 +196,22 @@ class TrainingProblem:
 
     def null_gradient(self) -> Array:
         """Gradient of the loss at the best network without neurons: zero, or a constant."""
-        f = np.zeros(self.y.shape)
+        f, y = np.zeros(self.y.shape), self.centred_y
         if self.bias == "free":
-            f += best_offset(self.loss, f, self.y, self.weight)
-        v = self.loss.gradient(f, self.y, self.weight_like_y)
+            f += best_offset(self.loss, f, y, self.weight)
+        v = self.loss.gradient(f, y, self.weight_like_y)
         if self.bias == "free" and v.any() and not self.loss.one_hot:
             v = np.apply_along_axis(_balanced, 0, v)
         return v
 
     def bound_from(self, v: Array, support: float) -> tuple[float, Array]:
         """Return the lower bound that v proves if max |v . phi(X u)| <= support, and v feasible."""
-        if self.bias == "free" and np.any(np.abs(v.sum(axis=0)) > _BALANCED * np.abs(v).sum()):
+        sums, sizes = np.abs(v.sum(axis=0)), np.abs(v).sum(axis=0)
+        if self.bias == "free" and np.any(sums > _BALANCED * sizes):
             return -np.inf, v
         limit = self.beta / support if support > 0.0 else 1.0
-        scale = best_scale(self.loss, v, self.y, self.weight_like_y, limit)
-        return self.loss.dual_value(scale * v, self.y, self.weight_like_y), scale * v
+        scale = best_scale(self.loss, v, self.centred_y, self.weight_like_y, limit)
+        return self.loss.dual_value(scale * v, self.centred_y, self.weight_like_y), scale * v
 
 
 def cells_of_rows(problem: TrainingProblem, cells: Cells) -> Cells:
@@ -266,33 +281,70 @@ def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:
 
 
 def _refuse_conflicts(problem: TrainingProblem) -> None:
-    """Raise ValueError if samples on one ray from the origin ask for outputs not in proportion."""
-    lengths = np.abs(problem.design).max(axis=1)
-    samples = problem.first_sample
-    y = problem.y.reshape(len(lengths), -1)
-    zero = np.flatnonzero((lengths == 0.0) & y.any(axis=1))
-    if len(zero) > 0:
-        raise ValueError(
-            f"sample {samples[zero[0]]} of X is zero, where networks without biases are zero, "
-            "but its y is not"
-        )
+    """Raise ValueError if no network interpolates the targets.
+
+    With biases: equal inputs. Without: inputs on a ray from the origin, to which outputs are
+    proportional; and opposite inputs, because phi(t) - phi(-t) is linear.
+    """
+    X, y = problem.inputs, problem.y.reshape(len(problem.y), -1)
+    lengths = np.ones(len(X))
+    if problem.bias == "none":
+        lengths = np.abs(X).max(axis=1, initial=0.0)
+        zero = np.flatnonzero((lengths == 0.0) & y.any(axis=1))
+        if len(zero) > 0:
+            raise ValueError(
+                f"sample {problem.first_sample[zero[0]]} of X is zero, where networks without "
+                "biases are zero, but its y is not"
+            )
     rows = np.flatnonzero(lengths > 0.0)
-    directions = problem.design[rows] / lengths[rows, None]
-    outputs = y[rows] / lengths[rows, None]
-    if problem.activation == "abs":
-        first = directions[np.arange(len(rows)), np.argmax(directions != 0.0, axis=1)]
-        directions = directions * np.sign(first)[:, None]
+    directions, targets = X[rows] / lengths[rows, None], y[rows] / lengths[rows, None]
+    if problem.bias == "none" and problem.activation == "abs":
+        directions = directions * _sides(directions)
+    _refuse_if_apart(problem, rows, directions, targets)
+    if problem.bias == "none" and problem.activation != "abs":
+        _refuse_if_not_linear(directions, targets)
+
+
+def _sides(directions: Array) -> Array:
+    """Return 1 or -1 for each row, the same for a row and its opposite only if they are equal."""
+    first = directions[np.arange(len(directions)), np.argmax(directions != 0.0, axis=1)]
+    return np.asarray(np.sign(first)[:, None])
+
+
+def _refuse_if_apart(
+    problem: TrainingProblem, rows: NDArray[np.intp], directions: Array, targets: Array
+) -> None:
     order = np.lexsort(directions.T[::-1])
     ahead, behind = order[1:], order[:-1]
     same = (directions[ahead] == directions[behind]).all(axis=1)
-    apart = np.abs(outputs[ahead] - outputs[behind]).max(axis=1)
-    close = _PROPORTIONAL * np.abs(outputs[behind]).max(axis=1)
-    conflicts = np.flatnonzero(same & (apart > close))
+    close = _PROPORTIONAL * np.abs(targets).max(axis=0, initial=0.0)
+    apart = (np.abs(targets[ahead] - targets[behind]) > close).any(axis=1)
+    conflicts = np.flatnonzero(same & apart)
     if len(conflicts) > 0:
-        i, j = sorted(samples[rows[[behind[conflicts[0]], ahead[conflicts[0]]]]])
+        samples = problem.first_sample[rows[[behind[conflicts[0]], ahead[conflicts[0]]]]]
+        i, j = sorted(samples.tolist())
+        factor = ", up to a factor," if problem.bias == "none" else ""
         raise ValueError(
-            f"samples {i} and {j} agree in X, up to a factor, but their targets y differ: no "
-            "network interpolates them"
+            f"samples {i} and {j} agree in X{factor} but their targets y differ: no network "
+            "interpolates them"
+        )
+
+
+def _refuse_if_not_linear(directions: Array, targets: Array) -> None:
+    """Check that f(x) - f(-x), where both are given, can be linear in x."""
+    sides = _sides(directions)
+    axes, axis_of = np.unique(directions * sides, axis=0, return_inverse=True)
+    sums = np.full((2, len(axes), targets.shape[1]), np.nan)
+    sums[(sides[:, 0] < 0.0).astype(int), axis_of.ravel()] = targets
+    odd = sums[0] - sums[1]
+    both = ~np.isnan(odd).any(axis=1)
+    if not both.any():
+        return
+    left = odd[both] - axes[both] @ np.linalg.lstsq(axes[both], odd[both])[0]
+    if np.any(np.abs(left) > _LINEAR * np.abs(targets).max(axis=0)):
+        raise ValueError(
+            "X has samples x and -x for which y(x) - y(-x) is not linear in x: no network without "
+            "biases interpolates them"
         )
 
 

@@ -103,7 +103,7 @@ def solve_program(
     if seed is not None:
         support = support_bound(problem, dual, 0.0, "relaxation")
         bound, dual = problem.bound_from(dual, support)
-    elif problem.inflation > 1.0:
+    elif problem.inflation > 1.0 or problem.loss.name == "interpolation":
         bound, dual = problem.bound_from(dual, problem.beta * problem.inflation)
     return scaled.solution(raw, n_cells, bound, dual)
 
@@ -129,10 +129,10 @@ class _Scaled:
     def from_problem(cls, problem: TrainingProblem) -> _Scaled:
         loss = problem.loss
         design, a = problem.scaled_design()
-        b = exponent_of(problem.y) if loss.degree else 0
+        b = exponent_of(problem.centred_y) if loss.degree else 0
         beta = float(np.clip(np.ldexp(problem.beta, b - loss.degree * b - a), 1e-300, 1e300))
         delta = float(np.clip(np.ldexp(loss.delta, -b), 1e-300, 1e300))
-        return cls(design, np.ldexp(problem.y, -b), beta, delta, a, b, loss.degree)
+        return cls(design, np.ldexp(problem.centred_y, -b), beta, delta, a, b, loss.degree)
 
     def start(self, neurons: Neurons) -> tuple[Any, ...]:
         """Return neurons as the core takes them, in the scaled problem."""

@@ -10,7 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
 
 from cvxnn._callbacks import with_callbacks
-from cvxnn._checks import one_of
+from cvxnn._checks import one_of, refuse_sparse_targets
 from cvxnn.networks._base import ConvexEstimator
 
 __all__ = ["REGRESSION_LOSSES", "ConvexRegressor", "ReLURegressor"]
@@ -45,6 +45,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):
         TooManyCells
             If ``patterns="exact"`` and the data has too many cells to list.
         """
+        refuse_sparse_targets(y)
         inputs, targets = validate_data(
             self, X, y, dtype=np.float64, y_numeric=True, multi_output=True
         )
@@ -83,7 +84,8 @@ class ReLURegressor(ConvexRegressor):
     Minimises ``sum_k loss(f(x_k), y_k) + beta / 2 * sum_j (||w_j||^2 + |a_j|^2)`` over networks f
     of any width, through the convex program of Pilanci and Ergen (arXiv 2002.10553, Theorem 1).
     For several targets the loss is a sum over them, and ``|a_j|`` is the l1 norm of a neuron's
-    output weights, under which their programs are independent (Sahiner et al., arXiv 2012.13329).
+    output weights, under which their programs are independent (Sahiner et al., arXiv 2012.13329);
+    `tol` is for their sum, so targets should be of one scale.
 
     Parameters
     ----------

@@ -258,8 +258,9 @@ def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network:
     )
     if problem.bias != "free":
         return network
-    offset = best_offset(problem.loss, network.predict(problem.inputs), problem.y, problem.weight)
-    return replace(network, output_bias=offset)
+    outputs = network.predict(problem.inputs)
+    offset = best_offset(problem.loss, outputs, problem.centred_y, problem.weight)
+    return replace(network, output_bias=offset + problem.y_centre)
 
 
 def _for_samples(problem: TrainingProblem, chosen: ChosenCells) -> Cells | None:
