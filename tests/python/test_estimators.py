@@ -155,12 +155,11 @@ def test_given_cells_and_zero_weights(estimator):
     assert weighted.certificate_.objective == removed.certificate_.objective
 
 
-@every_estimator
-def test_one_column_target(estimator):
-    X, y = data_for(estimator)
+def test_one_column_of_labels():
+    X, y = data_for(ReLUClassifier)
     with pytest.warns(DataConversionWarning):
-        column = estimator(0.1, n_jobs=1).fit(X, y[:, None])
-    expected = estimator(0.1, n_jobs=1).fit(X, y).predict(X)
+        column = ReLUClassifier(0.1, n_jobs=1).fit(X, y[:, None])
+    expected = ReLUClassifier(0.1, n_jobs=1).fit(X, y).predict(X)
     assert column.predict(X).shape == (12,)
     assert np.array_equal(column.predict(X), expected)
 

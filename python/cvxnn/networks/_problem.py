@@ -306,7 +306,7 @@ def _refuse_conflicts(problem: TrainingProblem) -> None:
 
 
 def _sides(directions: Array) -> Array:
-    """Return 1 or -1 for each row, the same for a row and its opposite only if they are equal."""
+    """Return the sign of the first entry of each row that is not zero, as a column."""
     first = directions[np.arange(len(directions)), np.argmax(directions != 0.0, axis=1)]
     return np.asarray(np.sign(first)[:, None])
 
