@@ -163,6 +163,16 @@ def test_one_target_constant_features_and_weights_as_repetition():
     assert weighted.coef_ == pytest.approx(repeated.coef_, abs=1e-5)
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.3])
+def test_intercepts_do_not_see_a_shift(beta):
+    X, Y = problem()
+    plain = DeepLinearRegressor(3, beta=beta, tol=1e-8).fit(X, Y)
+    moved = DeepLinearRegressor(3, beta=beta, tol=1e-8).fit(X + 1e3, Y + 1e6)
+    assert moved.certificate_.verify(X + 1e3, Y + 1e6)
+    assert moved.certificate_.objective == pytest.approx(plain.certificate_.objective, rel=1e-6)
+    assert moved.coef_ == pytest.approx(plain.coef_, abs=1e-5)
+
+
 def test_badly_scaled_data():
     X, Y = problem(n=60, d=10)
     model = DeepLinearRegressor(3, beta=1.0).fit(X * np.geomspace(1e-3, 1e3, 10), Y)

@@ -20,7 +20,12 @@ from cvxnn._checks import (
     refuse_sparse_targets,
 )
 from cvxnn.networks._linear_network import REGULARIZERS, LinearNetwork
-from cvxnn.networks._nuclear_norm import Spectrum, largest_singular_value, least_nuclear_norm
+from cvxnn.networks._nuclear_norm import (
+    Spectrum,
+    largest_singular_value,
+    least_nuclear_norm,
+    without_mean,
+)
 
 __all__ = ["DeepLinearRegressor", "LinearCertificate"]
 
@@ -83,17 +88,20 @@ class LinearCertificate:
         bool
             Whether the bound holds, up to a relative 1e-9 for rounding.
         """
-        X, Y = np.asarray(X, np.float64), np.asarray(y, np.float64).reshape(len(X), -1)
-        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
+        inputs: Array = np.asarray(X, np.float64)
+        Y: Array = np.asarray(y, np.float64).reshape(len(inputs), -1)
+        ones = np.ones(len(inputs))
+        weight = ones if sample_weight is None else np.asarray(sample_weight, np.float64)
         V = self.dual
         if V.shape != Y.shape or not np.isfinite(V).all() or np.any(V[weight == 0.0]):
             return False
-        if self.fit_intercept and np.any(np.abs(V.sum(axis=0)) > 1e-9 * np.abs(V).sum()):
-            return False
+        if self.fit_intercept:
+            if np.any(np.abs(V.sum(axis=0)) > 1e-9 * np.abs(V).sum(axis=0)):
+                return False
+            # constants would meet sums that are zero but for rounding
+            inputs, Y = without_mean(inputs, weight)[0], without_mean(Y, weight)[0]
         limit = 0.5 * self.depth * (self.beta if self.beta > 0.0 else 1.0)
-        # centred, because the constant part of X meets sums that are zero but for rounding
-        centred = X - np.average(X, axis=0, weights=weight) if self.fit_intercept else X
-        support = largest_singular_value(centred.T @ V)
+        support = largest_singular_value(inputs.T @ V)
         V = V * (min(1.0, limit / support) if support > 0.0 else 1.0)
         value = -np.sum(V * Y)
         if self.beta > 0.0:

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NuclearSolution", "Spectrum", "largest_singular_value", "least_nuclear_norm"]
+__all__ = [
+    "NuclearSolution",
+    "Spectrum",
+    "largest_singular_value",
+    "least_nuclear_norm",
+    "without_mean",
+]
 
 Array = NDArray[np.float64]
 
@@ -35,10 +41,10 @@ class Spectrum:
         """Decompose; singular values below rounding count as zero."""
         x_mean, y_mean = np.zeros(X.shape[1]), np.zeros(Y.shape[1])
         if centred:
-            x_mean = np.average(X, axis=0, weights=weight)
-            y_mean = np.average(Y, axis=0, weights=weight)
+            X, x_mean = without_mean(X, weight)
+            Y, y_mean = without_mean(Y, weight)
         root = np.sqrt(weight)
-        X, Y = root[:, None] * (X - x_mean), root[:, None] * (Y - y_mean)
+        X, Y = root[:, None] * X, root[:, None] * Y
         left, values, right = np.linalg.svd(X, full_matrices=False)
         least = max(X.shape) * np.finfo(np.float64).eps * values.max(initial=0.0)
         used = values > least
@@ -111,6 +117,13 @@ def _limit(spectrum: Spectrum) -> NuclearSolution:
     bound = float(values[used].sum())
     root = spectrum.root[:, None]
     return NuclearSolution(spectrum.right @ W, root * dual, bound, "converged", 0)
+
+
+def without_mean(values: Array, weight: Array) -> tuple[Array, Array]:
+    """Return the rows less their mean, and that; twice, because a large mean is rounded."""
+    first = np.average(values, axis=0, weights=weight)
+    second = np.average(values - first, axis=0, weights=weight)
+    return values - first - second, first + second
 
 
 def largest_singular_value(matrix: Array) -> float:
