@@ -1,4 +1,4 @@
-"""Numbers and names given by callers: each error names the argument and says what was got."""
+"""Numbers, names and data given by callers: each error names the argument and says what was got."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn.utils.validation import validate_data
 
 __all__ = [
     "is_integer",
@@ -17,7 +18,7 @@ __all__ = [
     "positive_integer",
     "positive_number",
     "positive_or_none",
-    "refuse_sparse_targets",
+    "regression_data",
 ]
 
 
@@ -60,10 +61,12 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     return value
 
 
-def refuse_sparse_targets(y: Any) -> None:
-    """Raise ValueError for targets in a sparse matrix."""
+def regression_data(estimator: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Validate inputs and one or several numeric targets by scikit-learn, both in float64."""
     if issparse(y):
         raise ValueError(f"y must be dense, got a sparse matrix of shape {y.shape}")
+    X, y = validate_data(estimator, X, y, dtype=np.float64, y_numeric=True, multi_output=True)
+    return X, np.asarray(y, dtype=np.float64)
 
 
 def _is_finite(value: Any) -> bool:

@@ -69,7 +69,7 @@ class ConvexClassifier(ClassifierMixin, ConvexEstimator):
         return self
 
     def _model(self) -> dict[str, Any]:
-        return {}
+        raise NotImplementedError
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return the raw outputs of the network, positive for the second of two classes.

@@ -17,7 +17,7 @@ from cvxnn._checks import (
     one_of,
     positive_integer,
     positive_number,
-    refuse_sparse_targets,
+    regression_data,
 )
 from cvxnn.networks._linear_network import REGULARIZERS, LinearNetwork
 from cvxnn.networks._nuclear_norm import (
@@ -214,11 +214,7 @@ class DeepLinearRegressor(RegressorMixin, BaseEstimator):
             If an argument is not acceptable, or the problem is neither convex nor known to have a
             closed form; the message says why.
         """
-        refuse_sparse_targets(y)
-        inputs, targets = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True
-        )
-        targets = np.asarray(targets, dtype=np.float64)
+        inputs, targets = regression_data(self, X, y)
         Y = targets.reshape(len(targets), -1)
         weight = _check_sample_weight(
             sample_weight, inputs, dtype=np.float64, ensure_non_negative=True

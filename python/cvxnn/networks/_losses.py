@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.special import entr, expit, softmax, xlog1py
 
 from cvxnn._checks import one_of, positive_number
@@ -23,8 +24,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _MOST_DOUBLINGS = 60  # of an interval that holds the best offset
-_MOST_STEPS = 100  # of Newton's method for several
-_BALANCED = 1e-15  # a sum of gradients, and the last bit of a constant
+_BALANCED = 1e-13  # a sum of gradients, against the weights
 
 
 @dataclass(frozen=True)
@@ -90,24 +90,22 @@ def best_offset(loss: LossFunctions, f: Array, y: Array, weight: Array) -> Array
 
 
 def _best_logits(loss: LossFunctions, f: Array, y: Array, weight: Array) -> Array:
-    """Minimise the multinomial loss over constants by Newton's method."""
+    """Minimise the multinomial loss over constants."""
     weights = weight[:, None]
-    b = np.zeros(f.shape[1])
-    for _ in range(_MOST_STEPS):
-        v = loss.gradient(f + b, y, weights)
-        sums = v.sum(axis=0)
-        if np.abs(sums).sum() <= _BALANCED * np.abs(v).sum():
-            break
+
+    def hessian(b: Array) -> Array:
         p = softmax(f + b, axis=1)
-        curvature = np.diag((weights * p).sum(axis=0)) - p.T @ (weights * p)
-        curvature += 1e-14 * weight.sum() * np.eye(len(b))
-        step = -np.linalg.solve(curvature, sums)
-        step /= max(1.0, np.abs(step).max() / 2.0)  # Newton overshoots where the loss is flat
-        before = loss.value(f + b, y, weights)
-        while loss.value(f + b + step, y, weights) > before and np.abs(step).max() > _BALANCED:
-            step *= 0.5
-        b = b + step
-    return b
+        return np.asarray(np.diag((weights * p).sum(axis=0)) - p.T @ (weights * p))
+
+    found = minimize(
+        lambda b: loss.value(f + b, y, weights),
+        np.zeros(f.shape[1]),
+        jac=lambda b: loss.gradient(f + b, y, weights).sum(axis=0),
+        hess=hessian,
+        method="trust-exact",
+        options={"gtol": _BALANCED * weight.sum()},
+    )
+    return np.asarray(found.x)
 
 
 def _best_constant(loss: LossFunctions, f: Array, y: Array, weight: Array) -> float:

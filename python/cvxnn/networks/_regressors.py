@@ -7,10 +7,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import validate_data
 
 from cvxnn._callbacks import with_callbacks
-from cvxnn._checks import one_of, refuse_sparse_targets
+from cvxnn._checks import one_of, regression_data
 from cvxnn.networks._base import ConvexEstimator
 
 __all__ = ["REGRESSION_LOSSES", "ConvexRegressor", "ReLURegressor"]
@@ -45,11 +44,7 @@ class ConvexRegressor(RegressorMixin, ConvexEstimator):
         TooManyCells
             If ``patterns="exact"`` and the data has too many cells to list.
         """
-        refuse_sparse_targets(y)
-        inputs, targets = validate_data(
-            self, X, y, dtype=np.float64, y_numeric=True, multi_output=True
-        )
-        targets = np.asarray(targets, dtype=np.float64)
+        inputs, targets = regression_data(self, X, y)
         self._shape_of_target = targets.shape[1:]
         self._fit(inputs, targets, sample_weight, targets, **self._model())
         return self
