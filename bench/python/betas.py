@@ -57,9 +57,8 @@ def small_betas(n_jobs: int, max_time: float) -> None:
                 _, certificate = min_norm_interpolation(X, y, **options)
                 status = "interpolates" if np.isfinite(certificate.objective) else "does not"
             seconds = time.perf_counter() - start
-            print(
-                f"{name:16} {share:15.0e} {seconds:8.2f}  {status:12} {certificate.relative_gap:.1e}"
-            )
+            gap = certificate.relative_gap
+            print(f"{name:16} {share:15.0e} {seconds:8.2f}  {status:12} {gap:.1e}")
 
 
 def main() -> None:
