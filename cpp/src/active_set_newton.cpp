@@ -2,13 +2,13 @@
 // that hold with equality are found by projecting full steps, rows whose multiplier is negative are
 // let go, and zero blocks enter one after the other. On the final faces convergence is quadratic,
 // so that the dual vector is as accurate as float64 allows: pricing is no better than its vector.
-#include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "block_gram.hpp"
 #include "cone_faces.hpp"
+#include "face_model.hpp"
 #include "working_set.hpp"
 
 namespace cvxnn {
@@ -49,7 +49,7 @@ class ActiveSetNewton {
       poller.check();
       set_.dual = loss_.gradient(set_.predictions);
       find_active();
-      if (n_unknowns_ > kMostUnknowns) return false;
+      if (faces_.n_unknowns() > kMostUnknowns) return false;
       const double residual = reduced_gradient();
       idle = residual < 0.5 * least ? 0 : idle + 1;
       least = std::min(least, residual);
@@ -88,23 +88,20 @@ class ActiveSetNewton {
 
   void find_active() {
     active_.clear();
-    faces_.clear();
-    starts_.assign(1, 0);
+    faces_ = {};
     for (std::size_t b = 0; b < set_.blocks.size(); ++b) {
       const Block& block = set_.blocks[b];
       if (block.u.isZero(0)) continue;
       active_.push_back(b);
-      faces_.push_back(program_.cones ? face_basis(program_.cone_rows, block.tight)
-                                      : Matrix::Identity(d_, d_));
-      starts_.push_back(starts_.back() + faces_.back().cols());
+      faces_.add(block.u, program_.cones ? face_basis(program_.cone_rows, block.tight)
+                                         : Matrix::Identity(d_, d_));
     }
-    n_unknowns_ = starts_.back();
   }
 
   // The gradient on the faces; returns the largest part of a block.
   double reduced_gradient() {
     slopes_.assign(active_.size(), Vector());
-    gradient_.resize(n_unknowns_);
+    gradient_.resize(faces_.n_unknowns());
     parallel_for(static_cast<Index>(active_.size()), block_cost(program_), execution_,
                  [&](Index a, int, const auto&) {
                    const Block& block = active(a);
@@ -112,8 +109,8 @@ class ActiveSetNewton {
                  });
     double largest = 0.0;
     for (std::size_t a = 0; a < active_.size(); ++a) {
-      auto part = gradient_.segment(starts_[a], faces_[a].cols());
-      part = faces_[a].transpose() * slopes_[a];
+      auto part = gradient_.segment(faces_.starts[a], faces_.bases[a].cols());
+      part = faces_.bases[a].transpose() * slopes_[a];
       largest = std::max(largest, part.norm());
     }
     return largest;
@@ -191,92 +188,23 @@ class ActiveSetNewton {
     return false;
   }
 
-  // The second-order model of the objective on the faces.
-  Matrix hessian() {
+  bool newton_step() {
     std::vector<Index> ids;
     for (const std::size_t b : active_) ids.push_back(set_.blocks[b].id);
     const Matrix full = gram_.of(ids, loss_.hessian(set_.predictions));
-    Matrix columns(full.rows(), n_unknowns_);
-    Matrix system(n_unknowns_, n_unknowns_);
-    const Index count = static_cast<Index>(active_.size());
-    const double cost = static_cast<double>(2 * d_ * d_ * full.rows());
-    parallel_for(count, cost, execution_, [&](Index a, int, const auto&) {
-      columns.middleCols(starts_[a], faces_[a].cols()).noalias() =
-          full.middleCols(a * d_, d_) * faces_[a];
-    });
-    parallel_for(count, cost, execution_, [&](Index a, int, const auto&) {
-      auto rows = system.middleRows(starts_[a], faces_[a].cols());
-      rows.noalias() = faces_[a].transpose() * columns.middleRows(a * d_, d_);
-      const Vector& u = active(a).u;
-      const double length = u.norm();
-      const Vector along = faces_[a].transpose() * u / length;
-      rows.middleCols(starts_[a], rows.rows()) +=
-          program_.beta / length *
-          (Matrix::Identity(rows.rows(), rows.rows()) - along * along.transpose());
-    });
-    return system;
-  }
-
-  // The step to the minimum of the model; blocks that would turn round are zero instead, if asked
-  // for.
-  Vector direction(const Matrix& system, bool vanish) {
-    Vector y = Vector::Zero(n_unknowns_);
-    vanishing_.assign(active_.size(), 0);
-    for (int attempt = 0; attempt < 8; ++attempt) {
-      Eigen::Matrix<Index, Eigen::Dynamic, 1> free(n_unknowns_);
-      Index n_free = 0;
-      for (std::size_t a = 0; a < active_.size(); ++a) {
-        if (vanishing_[a]) {
-          y.segment(starts_[a], faces_[a].cols()) = -(faces_[a].transpose() * active(a).u);
-          continue;
-        }
-        for (Index i = starts_[a]; i < starts_[a + 1]; ++i) free(n_free++) = i;
-      }
-      free.conservativeResize(n_free);
-      y(free).setZero();
-      const Vector right = -(gradient_ + system * y);
-      const Vector solution = solve(system(free, free), right(free));
-      if (solution.size() != n_free) return Vector();
-      y(free) = solution;
-      bool more = false;
-      for (std::size_t a = 0; a < active_.size() && vanish; ++a) {
-        if (vanishing_[a]) continue;
-        const Vector& u = active(a).u;
-        const Vector along = faces_[a].transpose() * u;
-        if (u.squaredNorm() + along.dot(y.segment(starts_[a], faces_[a].cols())) > 0.0) continue;
-        vanishing_[a] = 1;
-        more = true;
-      }
-      if (!more) break;
-    }
-    return y;
-  }
-
-  static Vector solve(Matrix system, const Vector& right) {
-    if (right.size() == 0) return right;
-    const double scale = system.diagonal().maxCoeff();
-    for (double ridge = 1e-14; ridge < 1e-2; ridge *= 100.0) {
-      system.diagonal().array() += ridge * scale;
-      const Eigen::LLT<Matrix> factor(system);
-      if (factor.info() == Eigen::Success) return factor.solve(right);
-    }
-    return Vector();
-  }
-
-  bool newton_step() {
-    Matrix system = hessian();
+    Matrix system = faces_.hessian(full, program_.beta, execution_);
     system.diagonal() *= 1.0 + damping_;
     start_ = set_.blocks;
     before_ = objective();
     for (const bool vanish : {true, false}) {
-      const Vector y = direction(system, vanish);
-      if (y.size() != n_unknowns_ || !y.allFinite()) return false;
+      const Vector y = faces_.step(system, gradient_, vanish, vanishing_);
+      if (y.size() != faces_.n_unknowns() || !y.allFinite()) return false;
       decrement_ = -gradient_.dot(y);
       if (!(decrement_ > 0.0)) continue;
       const bool none = std::count(vanishing_.begin(), vanishing_.end(), 1) == 0;
       steps_.clear();
       for (std::size_t a = 0; a < active_.size(); ++a) {
-        steps_.push_back(faces_[a] * y.segment(starts_[a], faces_[a].cols()));
+        steps_.push_back(faces_.bases[a] * y.segment(faces_.starts[a], faces_.bases[a].cols()));
       }
       if (projected_step()) {
         damping_ = damping_ > kLeastDamping ? 0.1 * damping_ : 0.0;
@@ -341,7 +269,7 @@ class ActiveSetNewton {
     if (back > 1.0) event = {1.0 / back, a, kTurned};
     if (!program_.cones) return event;
     const RowReached reached =
-        first_row(program_.cone_of(block.id), faces_[a], block.u, steps_[a], event.share);
+        first_row(program_.cone_of(block.id), faces_.bases[a], block.u, steps_[a], event.share);
     return reached.row >= 0 ? Event{reached.share, a, reached.row} : event;
   }
 
@@ -397,9 +325,7 @@ class ActiveSetNewton {
   Index d_;
   std::vector<ConeProjector> projectors_;
   std::vector<std::size_t> active_;  // non-zero blocks
-  std::vector<Matrix> faces_;        // an orthonormal basis for each
-  std::vector<Index> starts_;        // of their unknowns
-  Index n_unknowns_ = 0;
+  Faces faces_;                      // on which they lie
   std::vector<Vector> slopes_;
   Vector gradient_;
   std::vector<char> vanishing_;
