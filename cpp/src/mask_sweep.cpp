@@ -3,7 +3,6 @@
 #include <cmath>
 #include <limits>
 
-#include "gate_bits.hpp"
 #include "subset_sums.hpp"
 
 namespace cvxnn {
@@ -133,33 +132,7 @@ void sweep(const Task& task, Index n_cells, const Execution& execution, const Gr
                });
 }
 
-template <class PatternOf>
-MaskSource gathered(const PatternOf& pattern_of) {
-  return [pattern_of](Index begin, Index count, Index first_word, Index n_words, Word* out) {
-    for (Index i = 0; i < count; ++i) {
-      const Word* words = pattern_of(begin + i) + first_word;
-      for (Index w = 0; w < n_words; ++w) out[w * count + i] = words[w];
-    }
-  };
-}
-
 }  // namespace
-
-MaskSource stored_masks(const Cells& cells) {
-  return gathered([&cells](Index i) { return cells.pattern(i); });
-}
-
-MaskSource selected_masks(const Cells& cells, const std::vector<Index>& selected) {
-  return gathered([&](Index i) { return cells.pattern(selected[i]); });
-}
-
-MaskSource gate_masks(const Matrix& X, const Matrix& gates) {
-  return [&](Index begin, Index count, Index first_word, Index n_words, Word* out) {
-    const Index first_row = first_word * kWordRows;
-    const GateRows rows(X, first_row, std::min(n_words * kWordRows, X.rows() - first_row));
-    rows.bits(gates.middleRows(begin, count), {out, count, 1}, nullptr);
-  };
-}
 
 void sweep_gradients(const ConstMatrixRef& X, const ConstMatrixRef& R, const MaskSource& masks,
                      Index n_cells, Precision precision, const Execution& execution,

@@ -49,7 +49,7 @@ class Supports {
     }
     ConeProjector& projector = projectors_[thread];
     std::vector<Index> tight;
-    for (const Index block : {first, first + 1}) {
+    for (Index block = first; block < first + program_.signs(); ++block) {
       const Vector ascent = -program_.sign_of(block) * gradient;
       const Cone cone = program_.cone_of(block);
       tight.clear();

@@ -15,11 +15,12 @@ struct Problem {
   Program program;
 
   Problem(const MatrixView& X_view, const PackedView& packed, double slope, double beta, bool cones,
-          Index n_targets)
+          bool both_signs, Index n_targets)
       : X(X_view), cells(to_cells(packed, X_view.rows())) {
     program.design = {&X, &cells, slope};
     program.beta = beta;
     program.cones = cones;
+    program.both_signs = both_signs;
     program.n_targets = n_targets;
     if (cones) program.cone_rows = unit_rows(X);
   }
@@ -129,9 +130,9 @@ void bind_cone_program(py::module_& m) {
       "solve_cone_program",
       [](const MatrixView& X, const PackedView& packed, const MatrixView& y,
          const VectorView& sample_weight, const std::string& loss_name, double delta,
-         bool free_offset, double slope, double beta, bool cones, const Start& start, double tol,
-         int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
-        const Problem problem(X, packed, slope, beta, cones, y.cols());
+         bool free_offset, double slope, double beta, bool cones, bool both_signs,
+         const Start& start, double tol, int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
+        const Problem problem(X, packed, slope, beta, cones, both_signs, y.cols());
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const Solution solution = without_gil([&] {
@@ -143,12 +144,12 @@ void bind_cone_program(py::module_& m) {
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("y").noconvert(),
       py::arg("sample_weight").noconvert(), py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0,
       py::arg("free_offset") = false, py::arg("slope") = 0.0, py::arg("beta"), py::arg("cones"),
-      py::arg("start") = py::none(), py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"),
+      py::arg("both_signs") = true, py::arg("start") = py::none(), py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"),
       py::arg("n_threads"), py::arg("on_round") = py::none(),
       "Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on "
-      "the pattern and slope elsewhere. Each block adds to one target, a column of y. With "
-      "free_offset a constant is added to the predictions, "
-      "the best one.");
+      "the pattern and slope elsewhere. Each block adds to one target, a column of y. With cones, "
+      "s_b is 1 or -1, without both_signs only 1. With free_offset the best constants are added to "
+      "the predictions, one a target.");
   m.def(
       "solve_over_all_cells",
       [](const MatrixView& X_view, const MatrixView& y, const VectorView& sample_weight,
@@ -200,14 +201,14 @@ void bind_cone_program(py::module_& m) {
   m.def(
       "max_support",
       [](const MatrixView& X, const PackedView& packed, const VectorView& v, double slope,
-         double threshold, bool cones, int n_threads) {
-        const Problem problem(X, packed, slope, threshold, cones, 1);
+         double threshold, bool cones, bool both_signs, int n_threads) {
+        const Problem problem(X, packed, slope, threshold, cones, both_signs, 1);
         return without_gil(
             [&] { return price_blocks(problem.program, v, execution(n_threads)).max_support; });
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("v").noconvert(),
       py::kw_only(), py::arg("slope") = 0.0, py::arg("threshold"), py::arg("cones"),
-      py::arg("n_threads"),
+      py::arg("both_signs") = true, py::arg("n_threads"),
       "Upper bound on max |v . (A_i X u)| over ||u|| <= 1 in the given cells, or threshold if that "
       "is larger.");
 }

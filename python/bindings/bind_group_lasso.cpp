@@ -77,14 +77,27 @@ struct BoundSparse : AnyDesign {
   }
 };
 
+using Columns = py::array_t<double, py::array::f_style>;
+
+Eigen::Map<const Matrix> view_of(const Columns& X) { return {X.data(), X.shape(0), X.shape(1)}; }
+
 struct BoundMasked : AnyDesign {
-  py::array_t<double, py::array::f_style> X;
+  Columns X;
   Cells cells;
 
-  BoundMasked(py::array_t<double, py::array::f_style> data, const PackedView& packed)
+  BoundMasked(Columns data, const PackedView& packed)
       : X(std::move(data)), cells(to_cells(packed, X.shape(0))) {
-    const Eigen::Map<const Matrix> view(X.data(), X.shape(0), X.shape(1));
-    design = std::make_unique<lasso::MaskedDesign>(view, cells);
+    design = std::make_unique<lasso::MaskedDesign>(view_of(X), cells);
+  }
+};
+
+struct BoundGated : AnyDesign {
+  Columns X;
+  Columns gates;
+
+  BoundGated(Columns data, Columns gates_) : X(std::move(data)), gates(std::move(gates_)) {
+    if (gates.shape(1) != X.shape(1)) throw std::invalid_argument("gates must be as wide as X");
+    design = std::make_unique<lasso::MaskedDesign>(view_of(X), view_of(gates));
   }
 };
 
@@ -177,8 +190,10 @@ void bind_group_lasso(py::module_& m) {
            py::arg("indptr").noconvert(), py::arg("n_rows"), py::arg("columns").noconvert(),
            py::arg("starts").noconvert());
   py::class_<BoundMasked, AnyDesign>(m, "MaskedDesign", "[D_1 X, .., D_P X], one group a cell.")
-      .def(py::init<py::array_t<double, py::array::f_style>, const PackedView&>(),
-           py::arg("X").noconvert(), py::arg("packed").noconvert());
+      .def(py::init<Columns, const PackedView&>(), py::arg("X").noconvert(),
+           py::arg("packed").noconvert());
+  py::class_<BoundGated, AnyDesign>(m, "GatedDesign", "The same, its masks made anew from gates.")
+      .def(py::init<Columns, Columns>(), py::arg("X").noconvert(), py::arg("gates").noconvert());
   m.def("solve_group_lasso", &solve, py::arg("design"), py::arg("y"), py::kw_only(),
         py::arg("group_weights"), py::arg("loss"), py::arg("delta"), py::arg("sample_weight"),
         py::arg("offset") = py::none(), py::arg("alphas"), py::arg("l1"), py::arg("l2"),

@@ -132,6 +132,9 @@ TEST_CASE("lasso designs: masked copies, and the solution of their dense form") 
     }
     const lasso::MaskedDesign masked(X, cells);
     check_design(masked, dense, 1e-13);
+    const Matrix gates = test::gaussian(3, 70, 6).transpose();
+    const lasso::MaskedDesign gated(X, gates);
+    check_design(gated, dense, 1e-13);
     check_float32(masked);
 
     for (const std::string loss : {"squared", "logistic"}) {

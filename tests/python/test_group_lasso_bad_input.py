@@ -317,6 +317,12 @@ def test_masked_designs():
         MaskedDesign(X, cells[:0])
     with pytest.raises(ValueError, match="Input X contains NaN"):
         MaskedDesign(np.where(X > 1.0, np.nan, X), cells)
+    with pytest.raises(ValueError, match="either cells or gates must be given"):
+        MaskedDesign(X)
+    with pytest.raises(ValueError, match="either cells or gates must be given"):
+        MaskedDesign(X, cells, gates=X)
+    with pytest.raises(ValueError, match="gates has 2 columns, but X has"):
+        MaskedDesign(X, gates=X[:, :2])
     design = MaskedDesign(X, cells)
     for groups in (2, [[0]], range(12)):
         with pytest.raises(ValueError, match="groups must be None for a MaskedDesign"):

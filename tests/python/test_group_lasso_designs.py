@@ -300,3 +300,37 @@ def test_threads(loss):
         for other in results[1:]:
             for mine, theirs in zip(results[0], other, strict=True):
                 assert mine.tobytes() == theirs.tobytes()
+
+
+@pytest.mark.parametrize("n", [40, 700])
+def test_gates_are_the_cells_that_they_lie_in(n):
+    random = np.random.default_rng(5)
+    X, gates = random.standard_normal((n, 4)), random.standard_normal((30, 4))
+    X[3] = 0.0
+    gates[2] = [X[0, 1], -X[0, 0], 0.0, 0.0]  # on a hyperplane: the sample is not active
+    y = np.maximum(X @ gates[0], 0.0) + 0.1 * random.standard_normal(n)
+    gated = MaskedDesign(X, gates=gates)
+    stored = MaskedDesign(X, gated.cells)
+    positive = X @ gates.T > 0.0
+    positive[0, 2] = False
+    assert (gated.cells.to_dense().T == positive).all()
+    coef, residuals = random.standard_normal((120, 2)), random.standard_normal((n, 3))
+    assert (gated @ coef == stored @ coef).all()
+    assert (gated.T @ residuals == stored.T @ residuals).all()
+    for options in ({}, {"loss": "huber", "l1": 0.01, "n_jobs": 2}, {"l2": 0.1, "alphas": [1e-3]}):
+        for mine, theirs in zip(path(gated, y, **options), path(stored, y, **options), strict=True):
+            assert (mine == theirs).all()
+    model = GroupLasso(0.01, cones=True).fit(gated, y)
+    assert (model.coef_ == GroupLasso(0.01, cones=True).fit(stored, y).coef_).all()
+
+
+def test_other_samples_are_paired_with_the_same_gates():
+    random = np.random.default_rng(6)
+    X, gates = random.standard_normal((60, 3)), random.standard_normal((8, 3))
+    y = np.maximum(X @ gates[0], 0.0)
+    model = GroupLasso(1e-3).fit(MaskedDesign(X[:40], gates=gates), y[:40])
+    assert model.score(MaskedDesign(X[40:], gates=gates), y[40:]) > 0.95
+    half = MaskedDesign(X, gates=gates)[::2]
+    assert (half @ model.coef_ == MaskedDesign(X[::2], gates=gates) @ model.coef_).all()
+    grid = GridSearchCV(GroupLasso(), {"alpha": [1e-3, 1e-1]}, cv=3)
+    assert grid.fit(MaskedDesign(X, gates=gates), y).best_params_ == {"alpha": 1e-3}

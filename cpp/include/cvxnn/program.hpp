@@ -16,8 +16,9 @@ struct Program {
   // in the cell's closure. Without (gated ReLU) it carries one free block.
   bool cones = true;
   Index n_targets = 1;
+  bool both_signs = true;  // of outputs, where there are cones; otherwise +1 only
 
-  Index signs() const { return cones ? 2 : 1; }
+  Index signs() const { return cones && both_signs ? 2 : 1; }
   Index n_cells() const { return design.cells->size(); }
   Index n_blocks() const { return n_targets * n_cells() * signs(); }
   // Blocks are numbered target by target, cell by cell.
@@ -26,7 +27,7 @@ struct Program {
   }
   Index target_of(Index block) const { return block / signs() / n_cells(); }
   Index cell_of(Index block) const { return block / signs() % n_cells(); }
-  double sign_of(Index block) const { return cones && block % 2 == 1 ? -1.0 : 1.0; }
+  double sign_of(Index block) const { return signs() == 2 && block % 2 == 1 ? -1.0 : 1.0; }
   Cone cone_of(Index block) const;
 
   // The part of a vector over all outputs that belongs to a target.

@@ -15,9 +15,10 @@ from cvxnn._checks import nonnegative_number
 from cvxnn._folds import Folds
 from cvxnn._threads import thread_count
 from cvxnn.group_lasso._masked import MaskedDesign
+from cvxnn.group_lasso._options import Options
 from cvxnn.group_lasso._path import warn_unless_converged
 from cvxnn.group_lasso._problem import DESIGN_CHECKS, Problem
-from cvxnn.group_lasso._solving import Options, Solution, linear_outputs, solve_path
+from cvxnn.group_lasso._solving import Solution, linear_outputs, solve_path
 
 __all__ = ["GroupLassoEstimator", "TrainingData"]
 
@@ -133,6 +134,7 @@ class GroupLassoEstimator(CallbackSupportMixin, BaseEstimator):
             l1=self.l1,
             l2=self.l2,
             positive=self.positive,
+            cones=self.cones,
             fit_intercept=self.fit_intercept,
             sample_weight=data.weight,
             offset=data.offset,

@@ -130,6 +130,9 @@ class GroupLassoClassifier(GroupClassifier):
         Whether there are intercepts, which are not penalised.
     positive : bool, default=False
         Whether coefficients must not be negative.
+    cones : bool, default=False
+        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0}: one
+        output, X a `MaskedDesign`, equal weights and no other penalty.
     class_weight : dict or "balanced", optional
         Weights of the classes in the mean loss.
     tol : float, default=1e-6
@@ -177,6 +180,7 @@ class GroupLassoClassifier(GroupClassifier):
         l2: float = 0.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        cones: bool = False,
         class_weight: Any = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
@@ -192,6 +196,7 @@ class GroupLassoClassifier(GroupClassifier):
         self.l2 = l2
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.cones = cones
         self.class_weight = class_weight
         self.tol = tol
         self.max_iter = max_iter

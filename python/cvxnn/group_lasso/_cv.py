@@ -18,7 +18,8 @@ from cvxnn.group_lasso._classifiers import GroupClassifier
 from cvxnn.group_lasso._losses import LOSSES
 from cvxnn.group_lasso._path import alpha_grid, warn_unless_converged
 from cvxnn.group_lasso._regressors import GroupRegressor
-from cvxnn.group_lasso._solving import Options, Solution, solve_path
+from cvxnn.group_lasso._options import Options
+from cvxnn.group_lasso._solving import Solution, solve_path
 
 __all__ = ["GroupLassoCV", "GroupLassoClassifierCV"]
 
@@ -98,7 +99,7 @@ class GroupLassoCV(GroupRegressor, _CrossValidated):
     scoring : str or callable, optional
         A scorer of scikit-learn, called with `sample_weight` unless all weights are one. None: the
         mean loss on the held-out samples, negative. Of equal scores the larger alpha wins.
-    groups, weights, loss, delta, l1, l2, fit_intercept, positive, tol, max_iter, n_jobs
+    groups, weights, loss, delta, l1, l2, fit_intercept, positive, cones, tol, max_iter, n_jobs
         As in `GroupLasso`.
     max_time : float, optional
         Seconds for the whole of `fit`.
@@ -144,6 +145,7 @@ class GroupLassoCV(GroupRegressor, _CrossValidated):
         l2: float = 0.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        cones: bool = False,
         tol: float = 1e-6,
         max_iter: int = 1000,
         max_time: float | None = None,
@@ -162,6 +164,7 @@ class GroupLassoCV(GroupRegressor, _CrossValidated):
         self.l2 = l2
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.cones = cones
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time
@@ -196,7 +199,9 @@ class GroupLassoClassifierCV(GroupClassifier, _CrossValidated):
     scoring : str or callable, optional
         A scorer of scikit-learn, called with `sample_weight` unless all weights are one. None: the
         mean loss on the held-out samples, negative. Of equal scores the larger alpha wins.
-    groups, weights, loss, l1, l2, fit_intercept, positive, class_weight, tol, max_iter, n_jobs
+    groups, weights, loss, l1, l2, fit_intercept, positive, cones, class_weight, tol
+        As in `GroupLassoClassifier`.
+    max_iter, n_jobs
         As in `GroupLassoClassifier`.
     max_time : float, optional
         Seconds for the whole of `fit`.
@@ -239,6 +244,7 @@ class GroupLassoClassifierCV(GroupClassifier, _CrossValidated):
         l2: float = 0.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        cones: bool = False,
         class_weight: Any = None,
         tol: float = 1e-6,
         max_iter: int = 1000,
@@ -257,6 +263,7 @@ class GroupLassoClassifierCV(GroupClassifier, _CrossValidated):
         self.l2 = l2
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.cones = cones
         self.class_weight = class_weight
         self.tol = tol
         self.max_iter = max_iter

@@ -11,8 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn._checks import nonnegative_number, positive_integer, positive_number
 from cvxnn._threads import thread_count
+from cvxnn.group_lasso._options import Options
 from cvxnn.group_lasso._problem import Problem, as_design
-from cvxnn.group_lasso._solving import Options, Solution, critical_alpha, solve_path
+from cvxnn.group_lasso._solving import Solution, critical_alpha, solve_path
 
 __all__ = ["alpha_grid", "alpha_max", "group_lasso_path", "warn_unless_converged"]
 
@@ -29,6 +30,7 @@ def alpha_max(
     delta: float = 1.0,
     l1: float = 0.0,
     positive: bool = False,
+    cones: bool = False,
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -42,7 +44,7 @@ def alpha_max(
         Samples.
     y : array-like of shape (n,) or (n, K)
         Targets, as in `group_lasso_path`.
-    groups, weights, loss, delta, l1, positive, fit_intercept, sample_weight, offset
+    groups, weights, loss, delta, l1, positive, cones, fit_intercept, sample_weight, offset
         The problem, as in `group_lasso_path`.
     n_jobs : int, optional
         Threads; None means all processors. The result does not depend on it.
@@ -69,6 +71,7 @@ def alpha_max(
         delta=delta,
         l1=l1,
         positive=positive,
+        cones=cones,
         fit_intercept=fit_intercept,
         sample_weight=sample_weight,
         offset=offset,
@@ -90,6 +93,7 @@ def group_lasso_path(
     l1: float = 0.0,
     l2: float = 0.0,
     positive: bool = False,
+    cones: bool = False,
     fit_intercept: bool = True,
     sample_weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -133,6 +137,9 @@ def group_lasso_path(
         Strength of the ridge penalty.
     positive : bool, default=False
         Whether coefficients must not be negative.
+    cones : bool, default=False
+        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0}: one
+        target, X a `MaskedDesign`, equal weights and no other penalty.
     fit_intercept : bool, default=True
         Whether there are intercepts.
     sample_weight : array-like of shape (n,), optional
@@ -187,6 +194,7 @@ def group_lasso_path(
         l1=l1,
         l2=l2,
         positive=positive,
+        cones=cones,
         fit_intercept=fit_intercept,
         sample_weight=sample_weight,
         offset=offset,

@@ -30,7 +30,8 @@ class Problem:
     The mean is that of l(y_i, offset_i + x_i W + b), weighted by the samples. For losses of the
     residual, y is held less the centre, which goes into the intercept, and y, the offset and delta
     are divided by 2^exponent: squares stay in range, and gaps are not lost in the rounding of
-    large targets. Solutions are moved and scaled back.
+    large targets. Solutions are moved and scaled back. With `cones` each W_g lies in the closure of
+    its cell, {u : (2 D_g - I) X u >= 0}.
     """
 
     X: Any  # ndarray, sparse array or MaskedDesign
@@ -44,6 +45,7 @@ class Problem:
     l1: float
     l2: float
     positive: bool
+    cones: bool
     fit_intercept: bool
     centre: Array  # (K,)
     exponent: int = 0
@@ -61,6 +63,7 @@ class Problem:
         l1: float = 0.0,
         l2: float = 0.0,
         positive: bool = False,
+        cones: bool = False,
         fit_intercept: bool = True,
         sample_weight: ArrayLike | None = None,
         offset: ArrayLike | None = None,
@@ -90,12 +93,15 @@ class Problem:
             l1=nonnegative_number("l1", l1),
             l2=nonnegative_number("l2", l2),
             positive=bool(positive),
+            cones=bool(cones),
             fit_intercept=bool(fit_intercept),
             centre=np.zeros(targets.shape[1]),
         )
         if not weight.all():
             problem = problem.rows(np.flatnonzero(weight > 0.0))
         LOSSES[loss].check(problem.y, problem.fit_intercept)
+        if problem.cones:
+            _check_cones(problem)
         return problem._normalised() if LOSSES[loss].quadratic else problem
 
     def rows(self, rows: NDArray[np.intp]) -> Problem:
@@ -121,6 +127,8 @@ class Problem:
         """Return the design in the core, which reads the arrays in place."""
         if isinstance(self.X, MaskedDesign):
             samples = np.asfortranarray(self.X.X, dtype=np.float64)
+            if self.X.gates is not None:
+                return core.GatedDesign(samples, np.asfortranarray(self.X.gates))
             return core.MaskedDesign(samples, self.X.cells.packed)
         if scipy.sparse.issparse(self.X):
             X = self.X.tocsc()
@@ -162,6 +170,25 @@ class Problem:
 def as_design(X: Any) -> Any:
     """Check X, without a copy where it is a float32 or float64 array."""
     return X if isinstance(X, MaskedDesign) else check_array(X, input_name="X", **DESIGN_CHECKS)
+
+
+def _check_cones(problem: Problem) -> None:
+    """Refuse what the solver with cones does not know."""
+    if not isinstance(problem.X, MaskedDesign):
+        raise ValueError(f"cones needs X to be a MaskedDesign, got {type(problem.X).__name__}")
+    weights = problem.group_weights
+    others = {
+        "several targets": problem.y.shape[1] > 1,
+        "loss='poisson'": problem.loss == "poisson",
+        "l1": problem.l1 > 0.0,
+        "l2": problem.l2 > 0.0,
+        "positive": problem.positive,
+        "offset": problem.offset is not None,
+        "weights of zero, or that differ": not (weights[0] > 0.0 and (weights == weights[0]).all()),
+    }
+    for name, given in others.items():
+        if given:
+            raise ValueError(f"cones does not go with {name}")
 
 
 def _cell_groups(groups: Any, X: MaskedDesign) -> int:

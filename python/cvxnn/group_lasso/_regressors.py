@@ -120,6 +120,9 @@ class GroupLasso(GroupRegressor):
         Whether there is an intercept, which is not penalised.
     positive : bool, default=False
         Whether coefficients must not be negative.
+    cones : bool, default=False
+        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0}: one
+        output, X a `MaskedDesign`, equal weights and no other penalty.
     tol : float, default=1e-6
         Duality gap at which to stop, relative to the objective at w = 0 with the best intercept
         (for the Poisson loss: to how far that is above the least possible loss).
@@ -181,6 +184,7 @@ class GroupLasso(GroupRegressor):
         l2: float = 0.0,
         fit_intercept: bool = True,
         positive: bool = False,
+        cones: bool = False,
         tol: float = 1e-6,
         max_iter: int = 1000,
         max_time: float | None = None,
@@ -196,6 +200,7 @@ class GroupLasso(GroupRegressor):
         self.l2 = l2
         self.fit_intercept = fit_intercept
         self.positive = positive
+        self.cones = cones
         self.tol = tol
         self.max_iter = max_iter
         self.max_time = max_time

@@ -9,34 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn._checks import positive_integer, positive_number, positive_or_none
 from cvxnn._native import core
+from cvxnn.group_lasso._cones import critical_alpha_with_cones, solve_path_with_cones
 from cvxnn.group_lasso._masked import MaskedDesign
+from cvxnn.group_lasso._options import Options
 from cvxnn.group_lasso._problem import Problem
 
 __all__ = ["Options", "Solution", "critical_alpha", "linear_outputs", "solve_path"]
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Options:
-    """When to stop, and on how many threads."""
-
-    tol: float
-    max_iter: int
-    max_time: float | None
-    n_threads: int
-
-    @classmethod
-    def checked(cls, tol: float, max_iter: int, max_time: float | None, n_threads: int) -> Options:
-        """Check the numbers, each error naming the one at fault."""
-        return cls(
-            positive_number("tol", tol),
-            positive_integer("max_iter", max_iter),
-            positive_or_none("max_time", max_time),
-            n_threads,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +57,9 @@ def linear_outputs(X: Any, columns: NDArray[Any], values: Array, intercept: Arra
 
 def critical_alpha(problem: Problem, n_threads: int) -> float:
     """Return the smallest alpha at which W = 0 is optimal."""
+    if problem.cones:
+        alpha = critical_alpha_with_cones(problem, n_threads)
+        return float(np.ldexp(alpha, problem.exponent))
     alpha = core.group_lasso_alpha_max(
         problem.design(),
         problem.y,
@@ -103,29 +87,11 @@ def solve_path(
 ) -> list[Solution]:
     """Solve for decreasing alphas, each from the solution before it."""
     e = problem.exponent
-    if start is not None:
-        columns, values, intercept = start
-        start = (columns, np.ldexp(values, -e), np.ldexp(intercept - problem.centre, -e))
-    results = core.solve_group_lasso(
-        problem.design(),
-        problem.y,
-        group_weights=problem.group_weights,
-        loss=problem.loss,
-        delta=problem.delta,
-        sample_weight=problem.sample_weight,
-        offset=problem.offset,
-        alphas=[_scaled_down(alpha, e) for alpha in alphas],
-        l1=_scaled_down(problem.l1, e),
-        l2=problem.l2,
-        positive=problem.positive,
-        fit_intercept=problem.fit_intercept,
-        tol=options.tol,
-        max_iter=options.max_iter,
-        max_seconds=np.inf if options.max_time is None else options.max_time,
-        n_threads=options.n_threads,
-        start=start,
-        on_progress=on_progress,
-    )
+    scaled_alphas = [_scaled_down(alpha, e) for alpha in alphas]
+    if problem.cones:
+        results = solve_path_with_cones(problem, scaled_alphas, options, on_progress)
+    else:
+        results = _solved_by_core(problem, scaled_alphas, options, start, on_progress)
     return [
         Solution(
             alpha=float(alpha),
@@ -141,6 +107,40 @@ def solve_path(
         )
         for alpha, raw in zip(alphas, results, strict=True)
     ]
+
+
+def _solved_by_core(
+    problem: Problem,
+    alphas: list[float],
+    options: Options,
+    start: tuple[NDArray[np.int64], Array, Array] | None,
+    on_progress: Callable[[Mapping[str, Any]], bool] | None,
+) -> list[dict[str, Any]]:
+    e = problem.exponent
+    if start is not None:
+        columns, values, intercept = start
+        start = (columns, np.ldexp(values, -e), np.ldexp(intercept - problem.centre, -e))
+    results: list[dict[str, Any]] = core.solve_group_lasso(
+        problem.design(),
+        problem.y,
+        group_weights=problem.group_weights,
+        loss=problem.loss,
+        delta=problem.delta,
+        sample_weight=problem.sample_weight,
+        offset=problem.offset,
+        alphas=alphas,
+        l1=_scaled_down(problem.l1, e),
+        l2=problem.l2,
+        positive=problem.positive,
+        fit_intercept=problem.fit_intercept,
+        tol=options.tol,
+        max_iter=options.max_iter,
+        max_seconds=np.inf if options.max_time is None else options.max_time,
+        n_threads=options.n_threads,
+        start=start,
+        on_progress=on_progress,
+    )
+    return results
 
 
 def _intercept(problem: Problem, intercept: Array) -> Array:

@@ -1,8 +1,8 @@
-// [D_1 X, .., D_P X] from X and the bits of the patterns, one group per cell.
+// [D_1 X, .., D_P X] from X and the bits of the patterns, or gates, one group per cell.
 #pragma once
 
-#include "cvxnn/cells.hpp"
 #include "cvxnn/lasso/design.hpp"
+#include "cvxnn/masks.hpp"
 
 namespace cvxnn::lasso {
 
@@ -10,6 +10,9 @@ class MaskedDesign final : public Design {
  public:
   // X and cells must outlive the design.
   MaskedDesign(const ConstMatrixRef& X, const Cells& cells);
+  // The patterns of gates, one a row, made anew wherever they are needed: it takes the memory of
+  // the gates instead of a bit for each row of X and each cell. X and gates must outlive the design.
+  MaskedDesign(const ConstMatrixRef& X, const ConstMatrixRef& gates);
 
   Index n_rows() const override { return X_.rows(); }
   void copy_rows(Index group, Index row, Eigen::Ref<Matrix> out) const override;
@@ -31,8 +34,16 @@ class MaskedDesign final : public Design {
   void add_products_in(const std::vector<Index>& groups, const ConstMatrixRef& U, Matrix& F,
                        const Execution& execution) const;
 
+  MaskedDesign(const ConstMatrixRef& X, const Cells* cells, const ConstMatrixRef& gates,
+               Index n_cells);
+
+  // The masks of all groups, and of some.
+  MaskSource masks() const;
+  MaskSource masks_of(const std::vector<Index>& groups) const;
+
   Eigen::Map<const Matrix> X_;
-  const Cells& cells_;
+  const Cells* cells_;  // none if there are gates
+  Eigen::Map<const Matrix> gates_;
 };
 
 }  // namespace cvxnn::lasso
