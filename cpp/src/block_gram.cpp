@@ -51,7 +51,7 @@ void BlockGram::extend(const std::vector<Index>& ids, const Hessian& H) {
 // Parts of fixed size, added in order, so that threads do not change a rounding.
 Matrix BlockGram::product(const std::vector<Index>& left, const std::vector<Index>& right,
                           const Hessian& H) const {
-  const Index n = program_.design.n_rows();
+  const Index n = program_.design.n_samples();
   const Index d = program_.design.n_features();
   const Index n_parts = (n + kRows - 1) / kRows;
   std::vector<Matrix> parts(static_cast<std::size_t>(n_parts));
@@ -108,16 +108,11 @@ Matrix BlockGram::product_of_targets(const std::vector<Index>& left,
 }
 
 Matrix BlockGram::columns(const std::vector<Index>& ids, Index row, Index rows) const {
-  const Matrix& X = *program_.design.X;
-  Matrix out(rows, static_cast<Index>(ids.size()) * X.cols());
+  const Index d = program_.design.n_features();
+  Matrix out(rows, static_cast<Index>(ids.size()) * d);
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const Word* pattern = program_.design.cells->pattern(program_.cell_of(ids[i]));
-    const double sign = program_.sign_of(ids[i]);
-    auto block = out.middleCols(static_cast<Index>(i) * X.cols(), X.cols());
-    for (Index k = 0; k < rows; ++k) {
-      const double active = get_bit(pattern, row + k) ? 1.0 : program_.design.slope;
-      block.row(k) = sign * active * X.row(row + k);
-    }
+    out.middleCols(static_cast<Index>(i) * d, d) =
+        program_.sign_of(ids[i]) * program_.design.columns(program_.cell_of(ids[i]), row, rows);
   }
   return out;
 }

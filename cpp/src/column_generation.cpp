@@ -26,7 +26,7 @@ GlobalSolution solve_smooth(const HiddenLayer& layer, const Loss& loss, double b
     bounding.max_seconds = deadline.max_seconds - deadline.elapsed();
     Priced priced{beta, true, {}};
     for (Index target = 0; target < loss.n_targets(); ++target) {
-      const Vector v = at.program.part(at.set.dual, target);
+      const Vector v = spread(at.program.part(at.set.dual, target), layer.patches);
       const SupportBound support = bound_support(layer, v, bounding, execution);
       priced.upper = std::max(priced.upper, support.upper);
       priced.add(distinct_maxima(layer, v, support.peaks, limits, execution), target);

@@ -23,16 +23,18 @@ constexpr double kDead = 1e-9;         // of a neuron against the largest
 constexpr double kPerturbation = 0.3;  // of a neuron, to look for maxima nearby
 
 // Random neurons of both signs, small against what fits the targets, however X is scaled.
-Neurons first_neurons(const Matrix& X, const Loss& loss, const SearchOptions& options) {
+Neurons first_neurons(const HiddenLayer& layer, const Loss& loss, const SearchOptions& options) {
+  const Matrix& X = layer.X;
   const Index n_targets = loss.n_targets();
-  const Index width = std::max(std::clamp<Index>(X.rows() / 50, 100, 400), kFirstWidth * n_targets);
+  const Index width =
+      std::max(std::clamp<Index>(layer.n_samples() / 50, 100, 400), kFirstWidth * n_targets);
   Neurons neurons(X.cols(), width);
   neurons.u = random_directions(X, width, options.seed);
   const Vector gradient = loss.gradient(Vector::Zero(loss.size()));
   const double fit = gradient.cwiseQuotient(loss.weights()).norm() /
                      (loss.bounded_curvature() ? loss.max_curvature() : 1.0);
   for (Index j = 0; j < width; ++j) {
-    const double outputs = (X * neurons.u.col(j)).norm();
+    const double outputs = pooled((X * neurons.u.col(j)).cwiseAbs(), layer.patches).norm();
     neurons.u.col(j) *= outputs > 0.0 ? kFirstOutputs * fit / outputs : 0.0;
     if (j % 2 == 1) neurons.signs(j) = -1.0;
     neurons.targets[j] = j / 2 % n_targets;
@@ -74,7 +76,7 @@ Neurons with_new_neurons(const RestrictedMaster& master, const HiddenLayer& laye
   set_neurons(program, master.set.blocks, neurons);
   const Vector all_curvatures = loss.curvature(master.set.predictions);
   for (Index i = 0; i < n_new; ++i) {
-    const Vector outputs = layer.activated(layer.X * peaks[i].u);
+    const Vector outputs = pooled(layer.activated(layer.X * peaks[i].u), layer.patches);
     const auto curvature = program.part(all_curvatures, peaks[i].target);
     const double bend = outputs.cwiseAbs2().dot(curvature) * static_cast<double>(n_new);
     const double length = bend > 0.0 ? (peaks[i].value - program.beta) / bend : 0.0;
@@ -116,7 +118,7 @@ GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double 
     return master.objective() < before ? 1.0 - master.objective() / before : 0.0;
   };
   const bool given = options.start.size() > 0;
-  if (go_down(given ? options.start : first_neurons(X, loss, options)) == 0.0) {
+  if (go_down(given ? options.start : first_neurons(layer, loss, options)) == 0.0) {
     master.replace(Neurons(X.cols(), 0));
   }
   PeakLimits limits;
@@ -127,7 +129,7 @@ GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double 
     const Matrix random = random_directions(X, kStarts, ++seed);
     Priced priced{beta, false, {}};
     for (Index target = 0; target < loss.n_targets(); ++target) {
-      const Vector v = at.program.part(at.set.dual, target);
+      const Vector v = spread(at.program.part(at.set.dual, target), layer.patches);
       const std::vector<Peak> starts = search_starts(at, target, random);
       priced.add(distinct_maxima(layer, v, starts, limits, execution), target);
     }

@@ -10,7 +10,7 @@
 namespace cvxnn {
 
 Vector predictions(const Program& program, const std::vector<Block>& blocks) {
-  Vector f = Vector::Zero(program.n_targets * program.design.n_rows());
+  Vector f = Vector::Zero(program.n_targets * program.design.n_samples());
   for (const Block& block : blocks) {
     if (!block.u.isZero(0)) program.add_outputs(block.id, block.u, f);
   }

@@ -60,7 +60,7 @@ class InteriorPoint {
                  [&](Index b, int, const auto&) {
                    Interior& block = blocks_[b];
                    block.u = set_.blocks[b].u;
-                   block.side = Vector::Zero(program_.cones ? program_.design.n_rows() : 0);
+                   block.side = Vector::Zero(program_.cones ? program_.cone_rows.rows() : 0);
                    if (program_.cones) {
                      const Word* pattern = program_.cone_of(set_.blocks[b].id).pattern;
                      const Vector direction = widest_direction(program_.cone_rows, pattern);
@@ -185,7 +185,7 @@ class InteriorPoint {
     const Vector v = loss_.gradient(f_);
     hessian_ = loss_.hessian(f_);
     const Index d = program_.design.n_features();
-    columns_.values.resize(program_.design.n_rows(), d * static_cast<Index>(blocks_.size()));
+    columns_.values.resize(program_.design.n_samples(), d * static_cast<Index>(blocks_.size()));
     columns_.starts.assign(static_cast<std::size_t>(program_.n_targets + 1), 0);
     for (const Block& block : set_.blocks) columns_.starts[program_.target_of(block.id) + 1] += d;
     std::partial_sum(columns_.starts.begin(), columns_.starts.end(), columns_.starts.begin());
@@ -207,7 +207,9 @@ class InteriorPoint {
                 rows.transpose() * (mu_ * block.side.cwiseQuotient(block.slack));
           }
           block.curvature.compute(hessian);
-          const Matrix outputs = program_.signed_mask(id).asDiagonal() * *program_.design.X;
+          const Matrix outputs =
+              program_.sign_of(id) *
+              program_.design.columns(program_.cell_of(id), 0, program_.design.n_samples());
           columns_.values.middleCols(b * d, d) =
               block.curvature.matrixL().solve(outputs.transpose()).transpose();
         });

@@ -16,29 +16,48 @@ void masked_copy(const Word* pattern, double slope, const double* v, Index n, do
 
 }  // namespace
 
-Vector MaskedOperator::mask(Index cell) const {
-  Vector out(n_rows());
-  const Vector ones = Vector::Ones(n_rows());
-  masked_copy(cells->pattern(cell), slope, ones.data(), n_rows(), out.data());
-  return out;
+Matrix MaskedOperator::outputs(Index cell, const ConstMatrixRef& T) const {
+  Matrix product = *X * T;
+  for (Index j = 0; j < product.cols(); ++j) {
+    masked_copy(cells->pattern(cell), slope, product.col(j).data(), product.rows(),
+                product.col(j).data());
+  }
+  if (patches == 1) return product;
+  return pooled(product, patches);
+}
+
+Matrix MaskedOperator::columns(Index cell, Index first, Index count) const {
+  const Index row = first * patches;
+  Matrix rows(count * patches, n_features());
+  for (Index j = 0; j < n_features(); ++j) {
+    masked_copy(cells->pattern(cell) + row / 64, slope, X->col(j).data() + row, rows.rows(),
+                rows.col(j).data());
+  }
+  if (patches == 1) return rows;
+  return pooled(rows, patches);
 }
 
 void MaskedOperator::apply_add(Index cell, const Vector& u, double scale,
                                Eigen::Ref<Vector> f) const {
   Vector product = *X * u;
-  masked_copy(cells->pattern(cell), slope, product.data(), n_rows(), product.data());
+  masked_copy(cells->pattern(cell), slope, product.data(), product.size(), product.data());
+  if (patches > 1) product = pooled(product, patches);
   f += scale * product;
 }
 
 Vector MaskedOperator::apply_transposed(Index cell, const Eigen::Ref<const Vector>& v) const {
-  Vector masked(n_rows());
-  masked_copy(cells->pattern(cell), slope, v.data(), n_rows(), masked.data());
+  Vector masked = spread(v, patches);
+  masked_copy(cells->pattern(cell), slope, masked.data(), masked.size(), masked.data());
   return X->transpose() * masked;
 }
 
 Matrix MaskedOperator::gram(Index cell, const Eigen::Ref<const Vector>& h) const {
-  Vector masked(n_rows());
-  masked_copy(cells->pattern(cell), slope * slope, h.data(), n_rows(), masked.data());
+  if (patches > 1) {
+    const Matrix sums = columns(cell, 0, n_samples());
+    return sums.transpose() * (h.asDiagonal() * sums);
+  }
+  Vector masked = h;
+  masked_copy(cells->pattern(cell), slope * slope, h.data(), h.size(), masked.data());
   return X->transpose() * (masked.asDiagonal() * *X);
 }
 

@@ -12,7 +12,7 @@
 namespace cvxnn {
 namespace {
 
-constexpr Index kRows = 256;         // samples at a time, so that their outputs stay in cache
+constexpr Index kRows = 256;         // of X at a time, or one sample, so that they stay in cache
 constexpr double kThinnest = 1e-12;  // direction of X to be made as long as others, squared
 constexpr Index kParts = 128;        // most partial gradients, to be added up in order
 
@@ -29,8 +29,9 @@ class TwoLayers {
         width_(static_cast<Index>(targets.size())),
         execution_(execution),
         active_(layer.X.rows(), width_) {
-    const Index blocks = (X_.rows() + kRows - 1) / kRows;
-    rows_ = kRows * ((blocks + kParts - 1) / kParts);
+    step_ = layer.patches * std::max<Index>(1, kRows / layer.patches);
+    const Index blocks = (X_.rows() + step_ - 1) / step_;
+    rows_ = step_ * ((blocks + kParts - 1) / kParts);
   }
 
   DescentPoint evaluate(const Vector& x) {
@@ -53,37 +54,41 @@ class TwoLayers {
     parallel_for((X_.rows() + rows_ - 1) / rows_, cost, execution_,
                  [&](Index part, int, const auto&) {
                    const Index end = std::min(X_.rows(), (part + 1) * rows_);
-                   for (Index first = part * rows_; first < end; first += kRows) {
-                     body(part, first, std::min(kRows, end - first));
+                   for (Index first = part * rows_; first < end; first += step_) {
+                     body(part, first, std::min(step_, end - first));
                    }
                  });
   }
 
   template <class Hidden, class Output>
   Vector outputs(const Hidden& hidden, const Output& output) {
-    Matrix f(X_.rows(), loss_.n_targets());
+    const Index patches = layer_.patches;
+    Matrix f(layer_.n_samples(), loss_.n_targets());
     Matrix weights = Matrix::Zero(width_, loss_.n_targets());
     for (Index j = 0; j < width_; ++j) weights(j, targets_[j]) = output(j);
     for_rows([&](Index, Index first, Index count) {
       Matrix z(count, width_);
       z.noalias() = X_.middleRows(first, count) * hidden;
       active_.middleRows(first, count) = (z.array() > 0.0).cast<unsigned char>();
-      f.middleRows(first, count).noalias() = layer_.activated(z) * weights;
+      f.middleRows(first / patches, count / patches) =
+          pooled(layer_.activated(z) * weights, patches);
     });
     return f.reshaped();
   }
 
   // Column j: sum of v_k x_k over the samples on which neuron j is active, v of its target.
   Matrix slopes_of(const Vector& v) const {
-    const auto V = v.reshaped(X_.rows(), loss_.n_targets());
+    const Index patches = layer_.patches;
+    const auto V = v.reshaped(layer_.n_samples(), loss_.n_targets());
     const Index n_parts = (X_.rows() + rows_ - 1) / rows_;
     std::vector<Matrix> parts(static_cast<std::size_t>(n_parts), Matrix::Zero(X_.cols(), width_));
     for_rows([&](Index part, Index first, Index count) {
+      const Matrix rows = spread(V.middleRows(first / patches, count / patches).reshaped(), patches)
+                              .reshaped(count, loss_.n_targets());
       Matrix masked(count, width_);
       for (Index j = 0; j < width_; ++j) {
         const auto on = active_.col(j).segment(first, count).cast<double>();
-        masked.col(j) = (layer_.slope + (1.0 - layer_.slope) * on) *
-                        V.col(targets_[j]).segment(first, count).array();
+        masked.col(j) = (layer_.slope + (1.0 - layer_.slope) * on) * rows.col(targets_[j]).array();
       }
       parts[part].noalias() += X_.middleRows(first, count).transpose() * masked;
     });
@@ -98,7 +103,8 @@ class TwoLayers {
   const std::vector<Index>& targets_;
   const Index width_;
   const Execution& execution_;
-  Index rows_;
+  Index step_;  // rows at a time: whole samples
+  Index rows_;  // of a part of the gradient
   Eigen::Array<unsigned char, Eigen::Dynamic, Eigen::Dynamic> active_;
 };
 

@@ -66,6 +66,7 @@ class Supports {
   std::vector<ConeProjector> projectors_;
 };
 
+// v has an entry for each row of X.
 void price_target(const Program& program, Index target, const Vector& v, Supports& supports,
                   const Execution& execution) {
   const Matrix& X = *program.design.X;
@@ -106,7 +107,8 @@ void price_target(const Program& program, Index target, const Vector& v, Support
 Pricing price_blocks(const Program& program, const Vector& v, const Execution& execution) {
   Supports supports(program, execution.n_threads);
   for (Index target = 0; target < program.n_targets; ++target) {
-    price_target(program, target, program.part(v, target), supports, execution);
+    price_target(program, target, spread(program.part(v, target), program.design.patches), supports,
+                 execution);
   }
   Pricing pricing;
   pricing.max_support = program.beta;

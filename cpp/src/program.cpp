@@ -15,8 +15,8 @@ Vector Program::gradient(Index block, const Vector& v) const {
   return sign_of(block) * design.apply_transposed(cell_of(block), part(v, target_of(block)));
 }
 
-Vector Program::signed_mask(Index block) const {
-  return sign_of(block) * design.mask(cell_of(block));
+Matrix Program::outputs(Index block, const ConstMatrixRef& T) const {
+  return sign_of(block) * design.outputs(cell_of(block), T);
 }
 
 }  // namespace cvxnn

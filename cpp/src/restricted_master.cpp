@@ -55,7 +55,11 @@ RestrictedMaster::RestrictedMaster(const HiddenLayer& layer, const Loss& loss, d
                                    const Execution& execution)
     : loss_(loss), execution_(execution) {
   cells.n_hyperplanes = layer.X.rows();
-  program = {{&layer.X, &cells, layer.slope}, unit_rows(layer.X), beta, true, loss.n_targets()};
+  program = {{&layer.X, &cells, layer.slope, layer.patches},
+             unit_rows(layer.X),
+             beta,
+             true,
+             loss.n_targets()};
   update_predictions();
 }
 

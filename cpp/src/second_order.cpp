@@ -37,7 +37,7 @@ class ProximalPoint {
     point.projections.resize(set_.blocks.size());
     point.p.resize(set_.blocks.size());
     point.tight = warm;
-    Matrix outputs = Matrix::Zero(program_.design.n_rows(), n_blocks);
+    Matrix outputs = Matrix::Zero(program_.design.n_samples(), n_blocks);
     std::vector<ConeProjector> projectors(static_cast<std::size_t>(execution_.n_threads));
     parallel_for(n_blocks, block_cost(program_), execution_, [&](Index b, int thread, const auto&) {
       const Block& block = set_.blocks[b];
@@ -128,12 +128,11 @@ class ProximalPoint {
     for (std::size_t t = 1; t < A.starts.size(); ++t) {
       A.starts[t] = std::max(A.starts[t], A.starts[t - 1]);
     }
-    A.values.resize(program_.design.n_rows(), offsets_.back());
-    const double columns_cost = 2.0 * d * d * static_cast<double>(A.values.rows());
+    A.values.resize(program_.design.n_samples(), offsets_.back());
+    const double columns_cost = 2.0 * d * static_cast<double>(program_.design.X->size());
     parallel_for(n_active, columns_cost, execution_, [&](Index a, int, const auto&) {
-      A.values.middleCols(offsets_[a], roots_[a].cols()).noalias() =
-          program_.signed_mask(set_.blocks[active_[a]].id).asDiagonal() *
-          (*program_.design.X * roots_[a]);
+      A.values.middleCols(offsets_[a], roots_[a].cols()) =
+          program_.outputs(set_.blocks[active_[a]].id, roots_[a]);
     });
     return A;
   }

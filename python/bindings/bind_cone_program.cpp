@@ -15,9 +15,12 @@ struct Problem {
   Program program;
 
   Problem(const MatrixView& X_view, const PackedView& packed, double slope, double beta, bool cones,
-          bool both_signs, Index n_targets)
+          bool both_signs, Index n_targets, Index patches)
       : X(X_view), cells(to_cells(packed, X_view.rows())) {
-    program.design = {&X, &cells, slope};
+    if (patches < 1 || X.rows() % patches != 0) {
+      throw std::invalid_argument("the rows of X must be a multiple of patches");
+    }
+    program.design = {&X, &cells, slope, patches};
     program.beta = beta;
     program.cones = cones;
     program.both_signs = both_signs;
@@ -48,7 +51,7 @@ py::dict to_dict(const Program& program, const Solution& solution) {
     cells.push_back(program.cell_of(block.id));
     targets.push_back(program.target_of(block.id));
   }
-  const Matrix dual = solution.dual.reshaped(program.design.n_rows(), program.n_targets);
+  const Matrix dual = solution.dual.reshaped(program.design.n_samples(), program.n_targets);
   py::list history;
   for (const Progress& progress : solution.history) history.append(to_dict(progress));
   return py::dict("status"_a = name_of(solution.status), "weights"_a = weights, "signs"_a = signs,
@@ -60,6 +63,13 @@ py::dict to_dict(const HiddenLayer& layer, double beta, const GlobalSolution& so
   py::dict result = to_dict(solution.program(layer, beta), solution);
   result["packed"] = from_cells(solution.cells);
   return result;
+}
+
+HiddenLayer to_layer(const Matrix& X, double slope, Index patches, const MatrixView& y) {
+  if (patches < 1 || X.rows() != patches * y.rows()) {
+    throw std::invalid_argument("X must have `patches` rows for each row of y");
+  }
+  return {X, slope, patches};
 }
 
 std::unique_ptr<Loss> to_loss(const std::string& name, const MatrixView& y,
@@ -130,9 +140,10 @@ void bind_cone_program(py::module_& m) {
       "solve_cone_program",
       [](const MatrixView& X, const PackedView& packed, const MatrixView& y,
          const VectorView& sample_weight, const std::string& loss_name, double delta,
-         bool free_offset, double slope, double beta, bool cones, bool both_signs,
-         const Start& start, double tol, int max_rounds, double max_seconds, int n_threads, const OnRound& on_round) {
-        const Problem problem(X, packed, slope, beta, cones, both_signs, y.cols());
+         bool free_offset, double slope, Index patches, double beta, bool cones, bool both_signs,
+         const Start& start, double tol, int max_rounds, double max_seconds, int n_threads,
+         const OnRound& on_round) {
+        const Problem problem(X, packed, slope, beta, cones, both_signs, y.cols(), patches);
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const Solution solution = without_gil([&] {
@@ -143,21 +154,24 @@ void bind_cone_program(py::module_& m) {
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("y").noconvert(),
       py::arg("sample_weight").noconvert(), py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0,
-      py::arg("free_offset") = false, py::arg("slope") = 0.0, py::arg("beta"), py::arg("cones"),
-      py::arg("both_signs") = true, py::arg("start") = py::none(), py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"),
+      py::arg("free_offset") = false, py::arg("slope") = 0.0, py::arg("patches") = 1,
+      py::arg("beta"), py::arg("cones"), py::arg("both_signs") = true,
+      py::arg("start") = py::none(), py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"),
       py::arg("n_threads"), py::arg("on_round") = py::none(),
       "Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on "
-      "the pattern and slope elsewhere. Each block adds to one target, a column of y. With cones, "
+      "the pattern and slope elsewhere, and the rows of a sample, `patches` one after the other, "
+      "are "
+      "added up. Each block adds to one target, a column of y. With cones, "
       "s_b is 1 or -1, without both_signs only 1. With free_offset the best constants are added to "
       "the predictions, one a target.");
   m.def(
       "solve_over_all_cells",
       [](const MatrixView& X_view, const MatrixView& y, const VectorView& sample_weight,
-         const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
-         const Start& start, double tol, int max_rounds, double max_seconds, int n_threads,
-         const OnRound& on_round) {
+         const std::string& loss_name, double delta, bool free_offset, double slope, Index patches,
+         double beta, const Start& start, double tol, int max_rounds, double max_seconds,
+         int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
-        const HiddenLayer layer(X, slope);
+        const HiddenLayer layer = to_layer(X, slope, patches, y);
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         const SolverOptions options = to_options(tol, max_rounds, max_seconds, on_round);
         const std::optional<GlobalSolution> from = to_solution(layer, y.cols(), start);
@@ -169,18 +183,18 @@ void bind_cone_program(py::module_& m) {
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
       py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
-      py::arg("slope") = 0.0, py::arg("beta"), py::arg("start") = py::none(), py::arg("tol"),
-      py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
-      py::arg("on_round") = py::none(),
+      py::arg("slope") = 0.0, py::arg("patches") = 1, py::arg("beta"),
+      py::arg("start") = py::none(), py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"),
+      py::arg("n_threads"), py::arg("on_round") = py::none(),
       "The same over every cell of X, none of them listed; 'packed' are those that 'cells' name.");
   m.def(
       "search_over_all_cells",
       [](const MatrixView& X_view, const MatrixView& y, const VectorView& sample_weight,
-         const std::string& loss_name, double delta, bool free_offset, double slope, double beta,
-         std::uint64_t seed, const Start& start, double tol, int max_rounds, double max_seconds,
-         int n_threads, const OnRound& on_round) {
+         const std::string& loss_name, double delta, bool free_offset, double slope, Index patches,
+         double beta, std::uint64_t seed, const Start& start, double tol, int max_rounds,
+         double max_seconds, int n_threads, const OnRound& on_round) {
         const Matrix X = X_view;
-        const HiddenLayer layer(X, slope);
+        const HiddenLayer layer = to_layer(X, slope, patches, y);
         const auto loss = to_loss(loss_name, y, sample_weight, delta, free_offset);
         SearchOptions options;
         static_cast<SolverOptions&>(options) = to_options(tol, max_rounds, max_seconds, on_round);
@@ -193,23 +207,24 @@ void bind_cone_program(py::module_& m) {
       },
       py::arg("X").noconvert(), py::arg("y").noconvert(), py::arg("sample_weight").noconvert(),
       py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0, py::arg("free_offset") = false,
-      py::arg("slope") = 0.0, py::arg("beta"), py::arg("seed"), py::arg("start") = py::none(),
-      py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"), py::arg("n_threads"),
-      py::arg("on_round") = py::none(),
+      py::arg("slope") = 0.0, py::arg("patches") = 1, py::arg("beta"), py::arg("seed"),
+      py::arg("start") = py::none(), py::arg("tol"), py::arg("max_rounds"), py::arg("max_seconds"),
+      py::arg("n_threads"), py::arg("on_round") = py::none(),
       "The same for any number of columns, by local search from the neurons of start, if there "
       "are any, or random ones; nothing is proved, 'dual' is the gradient of the loss.");
   m.def(
       "max_support",
       [](const MatrixView& X, const PackedView& packed, const VectorView& v, double slope,
-         double threshold, bool cones, bool both_signs, int n_threads) {
-        const Problem problem(X, packed, slope, threshold, cones, both_signs, 1);
+         Index patches, double threshold, bool cones, bool both_signs, int n_threads) {
+        const Problem problem(X, packed, slope, threshold, cones, both_signs, 1, patches);
         return without_gil(
             [&] { return price_blocks(problem.program, v, execution(n_threads)).max_support; });
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("v").noconvert(),
-      py::kw_only(), py::arg("slope") = 0.0, py::arg("threshold"), py::arg("cones"),
-      py::arg("both_signs") = true, py::arg("n_threads"),
-      "Upper bound on max |v . (A_i X u)| over ||u|| <= 1 in the given cells, or threshold if that "
+      py::kw_only(), py::arg("slope") = 0.0, py::arg("patches") = 1, py::arg("threshold"),
+      py::arg("cones"), py::arg("both_signs") = true, py::arg("n_threads"),
+      "Upper bound on max |v . (A_i X u)|, rows of a sample added up, over ||u|| <= 1 in the given "
+      "cells, or threshold if that "
       "is larger.");
 }
 

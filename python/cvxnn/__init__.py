@@ -7,6 +7,9 @@ from importlib.metadata import version
 from cvxnn import arrangements, group_lasso
 from cvxnn.networks import (
     Certificate,
+    ConvNetwork,
+    ConvReLUClassifier,
+    ConvReLURegressor,
     DeepLinearRegressor,
     GatedNetwork,
     GatedReLUClassifier,
@@ -29,6 +32,9 @@ from cvxnn.networks import (
 
 __all__ = [
     "Certificate",
+    "ConvNetwork",
+    "ConvReLUClassifier",
+    "ConvReLURegressor",
     "DeepLinearRegressor",
     "GatedNetwork",
     "GatedReLUClassifier",

@@ -33,13 +33,13 @@ struct SupportBound {
   Index n_cones = 0;  // cones looked at
 };
 
-// Cuts the space into simplicial cones and these in halves until each of them has a bound of at
-// most (1 + tol) times the highest point found, or the floor, and rounding. In a cone, rows that do
-// not change sign add up to a linear function; those that do are bounded by their interpolation
-// (v_k > 0, convex) or by the best multiple of x_k . u that is at least (x_k . u)_+ times v_k (v_k
-// < 0, concave). phi is a linear function and a multiple of (.)_+. Nothing depends on general
-// position. The result does not depend on the threads. Work grows with the number of high peaks and
-// fast with the columns, of which there may be 16.
+// v has an entry for each row of X. Cuts the space into simplicial cones and these in halves until
+// each of them has a bound of at most (1 + tol) times the highest point found, or the floor, and
+// rounding. In a cone, rows that do not change sign add up to a linear function; those that do are
+// bounded by their interpolation (v_k > 0, convex) or by the best multiple of x_k . u that is at
+// least (x_k . u)_+ times v_k (v_k < 0, concave). phi is a linear function and a multiple of (.)_+.
+// Nothing depends on general position. The result does not depend on the threads. Work grows with
+// the number of high peaks and fast with the columns, of which there may be 16.
 SupportBound bound_support(const HiddenLayer& layer, const Vector& v, const BoundOptions& options,
                            const Execution& execution);
 

@@ -15,7 +15,7 @@ struct GlobalSolution : Solution {
 
   // The program over these cells; without the rows of its cones.
   Program program(const HiddenLayer& layer, double beta) const {
-    return {{&layer.X, &cells, layer.slope}, {}, beta, true, n_targets};
+    return {{&layer.X, &cells, layer.slope, layer.patches}, {}, beta, true, n_targets};
   }
 };
 

@@ -1,14 +1,18 @@
 // The hidden layer of a two-layer network on the samples.
 #pragma once
 
-#include "cvxnn/types.hpp"
+#include "cvxnn/patches.hpp"
 
 namespace cvxnn {
 
 // Neuron u has the outputs phi(X u), with phi(t) = t for t > 0 and slope * t below: slope 0 is the
-// ReLU, small ones the leaky ReLU, -1 the absolute value.
+// ReLU, small ones the leaky ReLU, -1 the absolute value. With several patches a sample they are
+// summed up.
 struct HiddenLayer {
-  HiddenLayer(const Matrix& design, double slope_below = 0.0) : X(design), slope(slope_below) {}
+  HiddenLayer(const Matrix& design, double slope_below = 0.0, Index patches_of_sample = 1)
+      : X(design), slope(slope_below), patches(patches_of_sample) {}
+
+  Index n_samples() const { return X.rows() / patches; }
 
   // phi of pre-activations z.
   template <class Values>
@@ -27,6 +31,7 @@ struct HiddenLayer {
 
   const Matrix& X;
   double slope;
+  Index patches;  // rows of X that belong to one sample
 };
 
 }  // namespace cvxnn

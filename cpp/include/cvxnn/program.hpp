@@ -33,15 +33,15 @@ struct Program {
   // The part of a vector over all outputs that belongs to a target.
   template <class Values>
   auto part(Values& values, Index target) const {
-    return values.segment(target * design.n_rows(), design.n_rows());
+    return values.segment(target * design.n_samples(), design.n_samples());
   }
 
   // f += s_b A_b X u.
   void add_outputs(Index block, const Vector& u, Vector& f) const;
   // s_b X' A_b v: the gradient of v . f by u_b.
   Vector gradient(Index block, const Vector& v) const;
-  // The diagonal of s_b A_b.
-  Vector signed_mask(Index block) const;
+  // s_b A_b X T, one column for each of T: outputs of the block's target.
+  Matrix outputs(Index block, const ConstMatrixRef& T) const;
 };
 
 }  // namespace cvxnn

@@ -3,6 +3,8 @@
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify
 from cvxnn.networks._classifier import ReLUClassifier
+from cvxnn.networks._conv_network import ConvNetwork
+from cvxnn.networks._convolutional import ConvReLUClassifier, ConvReLURegressor
 from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
 from cvxnn.networks._deep_linear import DeepLinearRegressor, LinearCertificate
 from cvxnn.networks._displays import NetworkDisplay, TrainingDisplay
@@ -17,6 +19,9 @@ from cvxnn.networks._regressors import ReLURegressor
 
 __all__ = [
     "Certificate",
+    "ConvNetwork",
+    "ConvReLUClassifier",
+    "ConvReLURegressor",
     "DeepLinearRegressor",
     "GatedNetwork",
     "GatedReLUClassifier",

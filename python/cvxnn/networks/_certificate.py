@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.arrangements import Cells
+from cvxnn.networks._patches import Patches
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows
 from cvxnn.networks._support import support_bound
 
@@ -41,6 +42,8 @@ class Certificate:
         Whether the bound is for gated ReLU networks.
     cells : Cells or None
         The patterns that a bound of scope "patterns" is about.
+    patches : Patches or None
+        What filters see of each sample, for convolutional networks.
     """
 
     objective: float
@@ -57,6 +60,7 @@ class Certificate:
     negative_slope: float = 0.0
     gated: bool = False
     cells: Cells | None = field(default=None, repr=False)
+    patches: Patches | None = field(default=None, repr=False)
 
     @property
     def gap(self) -> float:
@@ -102,6 +106,7 @@ class Certificate:
             activation=self.activation,
             negative_slope=self.negative_slope,
             sample_weight=sample_weight,
+            patches=self.patches,
         )
         if (
             self.dual.shape != (problem.n_all, problem.n_outputs)

@@ -11,12 +11,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from cvxnn._optional import optional_import
 
-__all__ = ["layers_of_sklearn", "layers_of_torch", "linear_layer", "torch_module"]
+__all__ = ["TORCH_ACTIVATIONS", "layers_of_sklearn", "layers_of_torch", "linear_layer", "torch_module"]
 
 Array = NDArray[np.float64]
 Layers = tuple[Array, Array, Array, Array]
 
-_TORCH = {"relu": "ReLU", "leaky_relu": "LeakyReLU"}
+TORCH_ACTIVATIONS = {"relu": "ReLU", "leaky_relu": "LeakyReLU"}
 
 
 def layers_of_sklearn(mlp: Any) -> Layers:
@@ -37,7 +37,7 @@ def layers_of_torch(module: Any) -> tuple[Array, Array, Array, Array, str, float
     nn = optional_import("torch", "torch").nn
     parts = list(module) if isinstance(module, nn.Sequential) else []
     kinds = [type(part).__name__ for part in parts]
-    if kinds not in (["Linear", kind, "Linear"] for kind in _TORCH.values()):
+    if kinds not in (["Linear", kind, "Linear"] for kind in TORCH_ACTIVATIONS.values()):
         got = f"Sequential({', '.join(kinds)})" if parts else type(module).__name__
         raise ValueError(f"module must be Sequential(Linear, ReLU or LeakyReLU, Linear), got {got}")
     first, middle, second = parts
@@ -48,14 +48,14 @@ def layers_of_torch(module: Any) -> tuple[Array, Array, Array, Array, str, float
 
 def torch_module(layers: Layers, activation: str, negative_slope: float) -> Any:
     """Return a ``Sequential(Linear, ReLU or LeakyReLU, Linear)`` in double precision."""
-    if activation not in _TORCH:
+    if activation not in TORCH_ACTIVATIONS:
         raise ValueError(f"PyTorch has no module for activation {activation!r}")
     torch = optional_import("torch", "torch")
     hidden, hidden_bias, output, output_bias = layers
     slope = (negative_slope,) if activation == "leaky_relu" else ()
     return torch.nn.Sequential(
         linear_layer(torch, hidden, hidden_bias),
-        getattr(torch.nn, _TORCH[activation])(*slope),
+        getattr(torch.nn, TORCH_ACTIVATIONS[activation])(*slope),
         linear_layer(torch, output.T, output_bias),
     )
 

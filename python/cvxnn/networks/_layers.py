@@ -8,11 +8,24 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn._checks import one_of
 from cvxnn.networks._losses import check_targets, loss_named
 
-__all__ = ["as_inputs", "check_layers", "decay_of", "loss_of", "midrange", "rebuilt", "squeezed"]
+__all__ = [
+    "BIASES",
+    "as_inputs",
+    "check_layers",
+    "decay_of",
+    "loss_of",
+    "midrange",
+    "rebuilt",
+    "squeezed",
+    "two_layer_objective",
+]
 
 Array = NDArray[np.float64]
+
+BIASES = ("regularized", "free", "none")
 
 
 class Predictor(Protocol):
@@ -22,7 +35,7 @@ class Predictor(Protocol):
 
 
 class LayeredNetwork(Predictor, Protocol):
-    """Networks of two layers."""
+    """Networks of two layers; hidden weights have a row for each neuron."""
 
     @property
     def hidden_weights(self) -> Array: ...
@@ -30,6 +43,13 @@ class LayeredNetwork(Predictor, Protocol):
     def hidden_bias(self) -> Array: ...
     @property
     def output_weights(self) -> Array: ...
+
+
+class BiasedNetwork(LayeredNetwork, Protocol):
+    """Those with an output bias."""
+
+    @property
+    def output_bias(self) -> Array: ...
 
 
 def check_layers(network: LayeredNetwork) -> None:
@@ -104,6 +124,32 @@ def loss_of(
         centre = midrange(y[weight > 0.0])
         outputs, y = outputs - centre, y - centre
     return functions.value(outputs, y, weights)
+
+
+def two_layer_objective(
+    network: BiasedNetwork,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    beta: float,
+    loss: str,
+    delta: float,
+    bias: str,
+    sample_weight: ArrayLike | None,
+) -> float:
+    """Return loss plus weight decay; ValueError if the network has biases that it may not have."""
+    one_of("bias", bias, BIASES)
+    if bias == "none" and np.any(network.hidden_bias):
+        raise ValueError("bias='none', but the network has hidden biases")
+    if bias != "free" and np.any(network.output_bias):
+        raise ValueError(f"bias={bias!r}, but the network has an output bias")
+    decay = np.sum(network.hidden_weights**2)
+    decay += np.sum(np.sum(np.abs(network.output_weights), axis=1) ** 2)
+    if bias == "regularized":
+        decay += np.sum(network.hidden_bias**2)
+    free = bias == "free"
+    value = loss_of(network, X, y, loss, delta, sample_weight, free_offset=free)
+    return value + decay_of(beta, decay)
 
 
 def midrange(y: Array) -> Array:

@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn._checks import one_of
 from cvxnn.networks._activations import activated, slope_of
 from cvxnn.networks._exchange import layers_of_sklearn, layers_of_torch, torch_module
 from cvxnn.networks._files import SavedInFiles
-from cvxnn.networks._layers import as_inputs, check_layers, decay_of, loss_of, rebuilt, squeezed
+from cvxnn.networks._layers import (
+    as_inputs,
+    check_layers,
+    rebuilt,
+    squeezed,
+    two_layer_objective,
+)
 from cvxnn.networks._onnx import onnx_model
-from cvxnn.networks._problem import BIASES
 from cvxnn.networks._prune import pruned_layers
 
 __all__ = ["Network"]
@@ -122,18 +126,9 @@ class Network(SavedInFiles):
         -------
         float
         """
-        one_of("bias", bias, BIASES)
-        if bias == "none" and np.any(self.hidden_bias):
-            raise ValueError("bias='none', but the network has hidden biases")
-        if bias != "free" and np.any(self.output_bias):
-            raise ValueError(f"bias={bias!r}, but the network has an output bias")
-        decay = np.sum(self.hidden_weights**2)
-        decay += np.sum(np.sum(np.abs(self.output_weights), axis=1) ** 2)
-        if bias == "regularized":
-            decay += np.sum(self.hidden_bias**2)
-        free = bias == "free"
-        value = loss_of(self, X, y, loss, delta, sample_weight, free_offset=free)
-        return value + decay_of(beta, decay)
+        return two_layer_objective(
+            self, X, y, beta=beta, loss=loss, delta=delta, bias=bias, sample_weight=sample_weight
+        )
 
     def prune(self, X: ArrayLike) -> Network:
         """Return a network with fewer neurons and the same outputs on some samples.

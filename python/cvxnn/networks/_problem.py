@@ -12,7 +12,7 @@ from cvxnn._checks import one_of, positive_number
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
 from cvxnn.networks._activations import slope_of
-from cvxnn.networks._layers import midrange
+from cvxnn.networks._layers import BIASES, midrange
 from cvxnn.networks._losses import (
     LossFunctions,
     best_offset,
@@ -20,12 +20,11 @@ from cvxnn.networks._losses import (
     check_targets,
     loss_named,
 )
+from cvxnn.networks._patches import Patches
 
-__all__ = ["BIASES", "TrainingProblem", "cells_of_rows", "cells_of_samples"]
+__all__ = ["TrainingProblem", "cells_of_rows", "cells_of_samples"]
 
 Array = NDArray[np.float64]
-
-BIASES = ("regularized", "free", "none")
 
 _LOWEST, _HIGHEST = 64.0, 4096.0  # column for free biases, over the radius of the data
 _LOST = 0.1  # share of the tolerance that its inflation may take
@@ -42,6 +41,9 @@ class TrainingProblem:
     weights; samples of weight zero are left out. So a sample given twice is exactly a sample of
     weight two, and the order of the samples does not matter.
 
+    A convolutional network sees several patches of each input: the design then has a row for each
+    of them, those of a sample one below the other, and what a neuron puts out is their sum.
+
     Biases that are not penalised are those of a column of height h instead of ones: a neuron (w, b)
     then has the norm of (w, b / h). The kinks of a neuron worth having meet the data: |b| <= r
     ||w||, with r the radius of the centred data, so this norm is at most `inflation` = sqrt(1 +
@@ -51,7 +53,7 @@ class TrainingProblem:
     """
 
     inputs: Array  # (n, d)
-    design: Array  # (n, d) or (n, d + 1), column-major: inputs - centre, and a column for biases
+    design: Array  # (n K, d) or (n K, d + 1), column-major: inputs - centre, a column for biases
     y: Array  # (n,), or (n, C) for several outputs; -1 and 1, or one-hot, for classifiers
     weight: Array  # (n,), positive
     row_of_sample: NDArray[np.intp]  # (n_all,): its row here, -1 for weight zero
@@ -64,6 +66,12 @@ class TrainingProblem:
     centre: Array | float = 0.0
     height: float = 1.0
     inflation: float = 1.0
+    patches: Patches | None = None
+
+    @property
+    def n_patches(self) -> int:
+        """The number K of rows of the design that a sample has."""
+        return 1 if self.patches is None else self.patches.count
 
     @property
     def slope(self) -> float:
@@ -115,6 +123,7 @@ class TrainingProblem:
         activation: str = "relu",
         negative_slope: float = 0.0,
         sample_weight: ArrayLike | None = None,
+        patches: Patches | None = None,
     ) -> TrainingProblem:
         """Check the arguments, each error naming the one at fault."""
         functions = loss_named(loss, delta)
@@ -135,8 +144,8 @@ class TrainingProblem:
         total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
         share = np.where(used, weight / total[row_of_sample], 0.0)
         inputs = X[samples] + 0.0  # turns -0.0 into 0.0
-        design, centre, height, inflation = _design(inputs, bias, _HIGHEST)
-        if bias != "free":
+        design, centre, height, inflation = _design(inputs, patches, bias, _HIGHEST)
+        if bias != "free" and patches is None:
             inputs = design[:, : inputs.shape[1]]
         problem = cls(
             inputs,
@@ -153,6 +162,7 @@ class TrainingProblem:
             centre,
             height,
             inflation,
+            patches,
         )
         if functions.name == "interpolation":
             _refuse_conflicts(problem)
@@ -172,7 +182,7 @@ class TrainingProblem:
             return self
         height = _LOWEST if tol is None else np.sqrt(0.5 / (_LOST * tol))
         design, centre, height, inflation = _design(
-            self.inputs, self.bias, float(np.clip(height, _LOWEST, _HIGHEST))
+            self.inputs, self.patches, self.bias, float(np.clip(height, _LOWEST, _HIGHEST))
         )
         # as a certificate is verified with the highest column, which is short of the limit too
         inflation *= self.inflation
@@ -216,18 +226,26 @@ class TrainingProblem:
 
 def cells_of_rows(problem: TrainingProblem, cells: Cells) -> Cells:
     """Restrict patterns over all samples to the rows of the problem."""
-    if cells.n_hyperplanes != problem.n_all:
+    expected = problem.n_all * problem.n_patches
+    if cells.n_hyperplanes != expected:
+        of = f" with {problem.n_patches} patches each" if problem.patches else ""
         raise ValueError(
-            f"patterns has {cells.n_hyperplanes} hyperplanes, but X has {problem.n_all} samples"
+            f"patterns has {cells.n_hyperplanes} hyperplanes, but X has {problem.n_all} samples{of}"
         )
-    rows = Cells.from_dense(cells.to_dense()[:, problem.first_sample])
+    rows = Cells.from_dense(cells.to_dense()[:, _rows_of(problem, problem.first_sample)])
     return Cells(rows.packed, rows.n_hyperplanes, cells.witnesses)
 
 
 def cells_of_samples(problem: TrainingProblem, cells: Cells) -> Cells:
     """Extend patterns over the rows of the problem to all samples, 0 where the weight is zero."""
-    dense = cells.to_dense()[:, problem.row_of_sample] & (problem.row_of_sample >= 0)
-    return Cells.from_dense(dense)
+    used = np.repeat(problem.row_of_sample >= 0, problem.n_patches)
+    return Cells.from_dense(cells.to_dense()[:, _rows_of(problem, problem.row_of_sample)] & used)
+
+
+def _rows_of(problem: TrainingProblem, samples: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the rows of the design that belong to samples."""
+    K = problem.n_patches
+    return (K * samples[:, None] + np.arange(K)).ravel()
 
 
 def exponent_of(values: Array) -> int:
@@ -236,9 +254,12 @@ def exponent_of(values: Array) -> int:
 
 
 def _design(
-    inputs: Array, bias: str, relative_height: float
+    inputs: Array, patches: Patches | None, bias: str, relative_height: float
 ) -> tuple[Array, Array | float, float, float]:
     """Return the design, the centre taken off, the height of the last column, the inflation."""
+    if patches is not None:
+        design, *others = _design(patches.of(inputs), None, bias, relative_height)
+        return np.asfortranarray(design * patches.scale), *others
     if bias == "none":
         return np.asfortranarray(inputs), 0.0, 1.0, 1.0
     if bias == "regularized":

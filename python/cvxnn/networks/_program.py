@@ -83,6 +83,7 @@ def solve_program(
         "delta": scaled.delta,
         "free_offset": problem.bias == "free",
         "slope": problem.slope,
+        "patches": problem.n_patches,
         "beta": scaled.beta,
         "start": None if start is None else scaled.start(start),
         "tol": tol,

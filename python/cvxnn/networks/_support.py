@@ -28,7 +28,7 @@ def support_bound(
 ) -> float:
     """Bound the maximum from above over every cell, or with method "patterns" over the given ones.
 
-    `v` has an entry for each row of the problem, and for several outputs a column for each, of
+    `v` has an entry for each sample of the problem, and for several outputs a column for each, of
     which the largest maximum counts. Below `floor` the maximum is not resolved, and
     `floor` is returned. Where biases are not penalised, u = (w, b) with ||w|| = 1.
     """
@@ -51,6 +51,7 @@ def _support_of_output(
     *,
     gated: bool,
 ) -> float:
+    v = np.repeat(v, problem.n_patches)
     has_floor = floor > 0.0
     floor /= problem.inflation
     scaled, exponent = problem.scaled_design()

@@ -15,6 +15,7 @@ from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
 from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.arrangements._witnesses import find_witnesses
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._losses import best_offset
 from cvxnn.networks._network import Network
@@ -60,7 +61,7 @@ class ChosenCells:
 class Trained:
     """What a fit produces."""
 
-    network: Network | GatedNetwork
+    network: Network | GatedNetwork | ConvNetwork
     certificate: Certificate
     status: str
     history: NDArray[np.void]
@@ -102,7 +103,7 @@ def _every_cell(
     problem: TrainingProblem, exact: bool, n_threads: int, *, gated: bool
 ) -> ChosenCells | None:
     """Return all cells, listed or not, or None if there are too many for either way."""
-    n_bytes = 8 * ((len(problem.y) + 63) // 64)
+    n_bytes = 8 * ((len(problem.design) + 63) // 64)
     limit = min(_EXACT_LIMIT if exact else _AUTO_LIMIT, _EXACT_BYTES // n_bytes)
     n, columns = problem.design.shape
     priced = not gated and columns in _PRICED_ROWS and (exact or n <= _PRICED_ROWS[columns])
@@ -188,6 +189,7 @@ def train(
         negative_slope=problem.negative_slope,
         gated=gated,
         cells=_for_samples(problem, chosen),
+        patches=problem.patches,
     )
     status = solution.status
     if status == "converged" and certificate.relative_gap > tol:
@@ -195,9 +197,11 @@ def train(
     return Trained(network, certificate, status, solution.history, solution.neurons)
 
 
-def training_objective(problem: TrainingProblem, network: Network | GatedNetwork) -> float:
+def training_objective(
+    problem: TrainingProblem, network: Network | GatedNetwork | ConvNetwork
+) -> float:
     """Objective of a network on the samples of positive weight, by its own forward pass."""
-    options: dict[str, Any] = {"bias": problem.bias} if isinstance(network, Network) else {}
+    options: dict[str, Any] = {} if isinstance(network, GatedNetwork) else {"bias": problem.bias}
     return network.objective(
         problem.inputs,
         problem.y,
@@ -246,15 +250,13 @@ def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, 
     return weights, bias - np.sum(weights * problem.centre, axis=1), outputs
 
 
-def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network:
-    weights, bias, outputs = _layers(problem, solution)
-    network = Network(
-        weights,
-        bias,
-        outputs,
-        np.zeros(problem.n_outputs),
-        problem.activation,
-        problem.negative_slope,
+def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network | ConvNetwork:
+    layers = *_layers(problem, solution), np.zeros(problem.n_outputs)
+    activation = problem.activation, problem.negative_slope
+    network = (
+        Network(*layers, *activation)
+        if problem.patches is None
+        else ConvNetwork.from_layers(problem.patches, layers, activation)
     )
     if problem.bias != "free":
         return network
