@@ -11,7 +11,8 @@ namespace cvxnn {
 namespace {
 
 constexpr Index kFirstWidth = 30;  // neurons for each target, at least
-constexpr Index kStarts = 256;     // random points from which maxima are looked for in each round
+constexpr Index kStarts = 256;     // random points from which maxima are looked for in each round,
+constexpr Index kFewStarts = 32;   // shared among the targets, and at least for each of them
 constexpr int kDescentSteps = 2000;
 constexpr double kDescentGain = 1e-5;  // relative, in twenty steps
 constexpr double kFirstOutputs = 0.1;  // of the first neurons, against those that fit the targets
@@ -126,9 +127,11 @@ GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double 
   limits.most_starts = std::numeric_limits<std::size_t>::max();
   std::uint64_t seed = options.seed;
   const auto price = [&](const RestrictedMaster& at) {
-    const Matrix random = random_directions(X, kStarts, ++seed);
+    const Index n_random = std::max(kFewStarts, kStarts / loss.n_targets());
+    const Matrix random = random_directions(X, n_random, ++seed);
     Priced priced{beta, false, {}};
     for (Index target = 0; target < loss.n_targets(); ++target) {
+      if (deadline.passed()) return Priced{std::numeric_limits<double>::infinity(), false, {}};
       const Vector v = spread(at.program.part(at.set.dual, target), layer.patches);
       const std::vector<Peak> starts = search_starts(at, target, random);
       priced.add(distinct_maxima(layer, v, starts, limits, execution), target);

@@ -70,8 +70,9 @@ class TwoLayers {
       Matrix z(count, width_);
       z.noalias() = X_.middleRows(first, count) * hidden;
       active_.middleRows(first, count) = (z.array() > 0.0).cast<unsigned char>();
-      f.middleRows(first / patches, count / patches) =
-          pooled(layer_.activated(z) * weights, patches);
+      Matrix hidden = layer_.activated(z);
+      if (patches > 1) hidden = pooled(hidden, patches);
+      f.middleRows(first / patches, count / patches).noalias() = hidden * weights;
     });
     return f.reshaped();
   }

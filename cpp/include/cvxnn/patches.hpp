@@ -7,19 +7,21 @@
 namespace cvxnn {
 
 // Sums over the rows of each sample, column by column.
-template <class Values>
-Matrix pooled(const Eigen::MatrixBase<Values>& values, Index patches) {
+inline Matrix pooled(const Matrix& values, Index patches) {
   if (patches == 1) return values;
-  const Matrix rows = values;
-  const Eigen::Map<const Matrix> samples(rows.data(), patches, rows.size() / patches);
-  return samples.colwise().sum().reshaped(rows.rows() / patches, rows.cols());
+  const Eigen::Map<const Matrix> samples(values.data(), patches, values.size() / patches);
+  return samples.colwise().sum().reshaped(values.rows() / patches, values.cols());
 }
 
 // One number for each sample, given to each of its rows: the transpose of `pooled`.
 template <class Values>
 Vector spread(const Eigen::MatrixBase<Values>& values, Index patches) {
   if (patches == 1) return values;
-  return values.transpose().replicate(patches, 1).reshaped();
+  Vector rows(values.size() * patches);
+  for (Index i = 0; i < values.size(); ++i) {
+    rows.segment(i * patches, patches).setConstant(values(i));
+  }
+  return rows;
 }
 
 }  // namespace cvxnn

@@ -97,7 +97,7 @@ class ConvNetwork(SavedInFiles):
     @property
     def hidden_weights(self) -> Array:
         """The filters, each as one row."""
-        return self.filters.reshape(self.n_neurons, -1)
+        return self.filters.reshape(self.n_neurons, self._patches.size)
 
     @property
     def slope(self) -> float:
@@ -131,7 +131,7 @@ class ConvNetwork(SavedInFiles):
         """Return what the filters put out, pooled, shape (n, m)."""
         patches = self._patches
         outputs = activated(patches.of(X) @ self.hidden_weights.T + self.hidden_bias, self.slope)
-        return outputs.reshape(len(X), patches.count, -1).sum(axis=1) * patches.scale
+        return outputs.reshape(len(X), patches.count, self.n_neurons).sum(axis=1) * patches.scale
 
     def objective(
         self,

@@ -119,6 +119,11 @@ class ConvReLURegressor(ConvexRegressor):
         loss = one_of("loss", self.loss, REGRESSION_LOSSES)
         return {"loss": loss, "delta": self.delta, **_convolution(self)}
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True  # where features are no signal
+        return tags
+
 
 class ConvReLUClassifier(ConvexClassifier):
     """Two-layer convolutional ReLU network for classification, trained to global optimality.

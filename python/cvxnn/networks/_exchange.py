@@ -11,7 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from cvxnn._optional import optional_import
 
-__all__ = ["TORCH_ACTIVATIONS", "layers_of_sklearn", "layers_of_torch", "linear_layer", "torch_module"]
+__all__ = [
+    "TORCH_ACTIVATIONS",
+    "layers_of_sklearn",
+    "layers_of_torch",
+    "linear_layer",
+    "torch_module",
+]
 
 Array = NDArray[np.float64]
 Layers = tuple[Array, Array, Array, Array]

@@ -13,6 +13,8 @@ _MOST_ROUNDS = 200
 _LEAST_ROUNDS = 10
 _OPERATIONS = 1e11  # in all, roughly: fewer rounds on large data
 _BISECTIONS = 100
+_LOOK_BACK = 20  # rounds that must gain
+_WORTHWHILE = 1e-3  # this much, relative, unless there is a floor to get below
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -58,7 +60,12 @@ def _one_sided(
     above, weight, longest = rows[up], p[up], norms[up]
     below = rows[~up].T @ (rows[~up] * (-p[~up] / norms[~up])[:, None])
     dual = np.eye(d) / d
+    earlier = np.inf
     for step in range(rounds):
+        if floor == 0.0 and step % _LOOK_BACK == 0:
+            if best > (1.0 - _WORTHWHILE) * earlier:
+                break
+            earlier = best
         spread = np.einsum("kj,kj->k", above @ dual, above)
         z = np.sqrt(np.maximum(spread, (1e-7 * longest) ** 2))
         convex = 0.5 * above.T @ (above * (weight / z)[:, None])
