@@ -14,7 +14,7 @@ constexpr Index kFirstWidth = 30;  // neurons for each target, at least
 constexpr Index kStarts = 256;     // random points from which maxima are looked for in each round,
 constexpr Index kFewStarts = 32;   // shared among the targets, and at least for each of them
 constexpr int kDescentSteps = 2000;
-constexpr double kDescentGain = 1e-5;  // relative, in twenty steps
+constexpr double kDescentGain = 0.1;   // of the tolerance, in twenty steps
 constexpr double kFirstOutputs = 0.1;  // of the first neurons, against those that fit the targets
 constexpr double kCoarse = 0.05;       // relative gap, down to which neurons go on by L-BFGS
 constexpr double kMostEntries = 5e7;   // of the columns of a program worth solving
@@ -113,8 +113,8 @@ GlobalSolution search_smooth(const HiddenLayer& layer, const Loss& loss, double 
   RestrictedMaster master(layer, loss, beta, execution);
   const auto go_down = [&](const Neurons& start) {
     const double before = master.objective();
-    const Neurons end = without_dead(
-        descend(layer, loss, beta, start, kDescentSteps, kDescentGain, deadline, execution));
+    const Neurons end = without_dead(descend(layer, loss, beta, start, kDescentSteps,
+                                             kDescentGain * options.tol, deadline, execution));
     master.replace(end);
     return master.objective() < before ? 1.0 - master.objective() / before : 0.0;
   };

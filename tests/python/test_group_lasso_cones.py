@@ -33,7 +33,9 @@ def losses(loss, f, y):
     if loss == "huber":
         return cvxpy.huber(f - y, DELTA) / 2
     margins = cvxpy.multiply(y, f)
-    return cvxpy.logistic(-margins) if loss == "logistic" else cvxpy.square(cvxpy.pos(1 - margins)) / 2
+    return (
+        cvxpy.logistic(-margins) if loss == "logistic" else cvxpy.square(cvxpy.pos(1 - margins)) / 2
+    )
 
 
 def reference_value(design, y, alpha, loss, weight, fit_intercept):
@@ -73,7 +75,11 @@ def test_optimum_is_that_of_cvxpy(loss, fit_intercept, weighted):
     }
     largest = alpha_max(design, y, **options)
     alphas, coefs, gaps, intercepts = group_lasso_path(
-        design, y, alphas=largest * np.array([1.0, 0.3, 0.03]), tol=1e-10, return_intercepts=True,
+        design,
+        y,
+        alphas=largest * np.array([1.0, 0.3, 0.03]),
+        tol=1e-10,
+        return_intercepts=True,
         **options,
     )
     assert not coefs[:, 0].any()

@@ -14,7 +14,7 @@ _LEAST_ROUNDS = 10
 _OPERATIONS = 1e11  # in all, roughly: fewer rounds on large data
 _BISECTIONS = 100
 _LOOK_BACK = 20  # rounds that must gain
-_WORTHWHILE = 1e-3  # this much, relative, unless there is a floor to get below
+_WORTHWHILE = 1e-3  # this much, relative, without patience
 _EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -23,7 +23,7 @@ def relaxed_support(
 ) -> float:
     """Bound max |v . phi(X u)| over unit u from above; stops early once below `floor`.
 
-    Takes `patience` times as many steps as usual if need be.
+    Takes `patience` times as many steps as usual if need be, however little they gain.
 
     phi has the given slope below zero. With p = (1 - slope) v or its negative and c = X'p times
     (1 + slope) / (1 - slope), ``2 p . phi(X u) = c . u + sum_k p_k |x_k . u|``. For any t_k > 0
@@ -40,14 +40,21 @@ def relaxed_support(
     affordable = int(_OPERATIONS / (4.0 * n * d**2 + 25.0 * d**3))
     along = (1.0 + slope) / (1.0 - slope)
     rounds = patience * min(max(affordable, _LEAST_ROUNDS), _MOST_ROUNDS)
+    look_back = _LOOK_BACK if patience == 1 else rounds
     return max(
-        _one_sided(rows, sign * (1.0 - slope) * v, along, norms, floor, rounds)
+        _one_sided(rows, sign * (1.0 - slope) * v, along, norms, floor, rounds, look_back)
         for sign in (1.0, -1.0)
     )
 
 
 def _one_sided(
-    rows: Array, p: Array, along: float, norms: Array, floor: float, rounds: int
+    rows: Array,
+    p: Array,
+    along: float,
+    norms: Array,
+    floor: float,
+    rounds: int,
+    look_back: int,
 ) -> float:
     """Bound half the maximum of along p . (X u) + p . |X u|; rows of zeros left out."""
     up = p > 0.0
@@ -62,7 +69,7 @@ def _one_sided(
     dual = np.eye(d) / d
     earlier = np.inf
     for step in range(rounds):
-        if floor == 0.0 and step % _LOOK_BACK == 0:
+        if step % look_back == 0:
             if best > (1.0 - _WORTHWHILE) * earlier:
                 break
             earlier = best

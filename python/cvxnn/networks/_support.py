@@ -35,9 +35,12 @@ def support_bound(
     packed = cells.packed if cells is not None else None
     if method == "cells":
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
+    patience = _PATIENCE if floor > 0.0 else 1
     support = floor
     for column in np.atleast_2d(v.T):
-        bound = _support_of_output(problem, column, support, method, packed, gated=gated)
+        bound = _support_of_output(
+            problem, column, support, method, packed, patience=patience, gated=gated
+        )
         support = max(support, bound)
     return support
 
@@ -49,10 +52,10 @@ def _support_of_output(
     method: str,
     packed: NDArray[np.uint64] | None,
     *,
+    patience: int,
     gated: bool,
 ) -> float:
     v = np.repeat(v, problem.n_patches)
-    has_floor = floor > 0.0
     floor /= problem.inflation
     scaled, exponent = problem.scaled_design()
     exponent_of_v = int(np.frexp(np.abs(v).max())[1])
@@ -60,7 +63,6 @@ def _support_of_output(
     exponent += exponent_of_v
     floor = float(np.clip(np.ldexp(floor, -exponent), 1e-300, 1e300))
     if method == "relaxation":
-        patience = _PATIENCE if has_floor else 1
         support = max(floor, _relaxed(problem, scaled, v, floor, patience))
     elif method == "branch_and_bound":
         bound = core.bound_support(
