@@ -16,9 +16,9 @@ from cvxnn._folds import Folds, best_row, score_of, split
 from cvxnn.group_lasso._base import GroupLassoEstimator, TrainingData
 from cvxnn.group_lasso._classifiers import GroupClassifier
 from cvxnn.group_lasso._losses import LOSSES
+from cvxnn.group_lasso._options import Options
 from cvxnn.group_lasso._path import alpha_grid, warn_unless_converged
 from cvxnn.group_lasso._regressors import GroupRegressor
-from cvxnn.group_lasso._options import Options
 from cvxnn.group_lasso._solving import Solution, solve_path
 
 __all__ = ["GroupLassoCV", "GroupLassoClassifierCV"]

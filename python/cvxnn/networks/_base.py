@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cvxnn._callbacks import CallbackSupportMixin, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
+from cvxnn.networks._low_rank import guaranteed_ratio
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, choose_cells, train
 
@@ -64,6 +65,14 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
                 on_round=tasks.on_progress,
             )
             self._keep(trained)
+            if problem.projection is not None:
+                self.guaranteed_ratio_ = guaranteed_ratio(
+                    problem.projection,
+                    problem.loss,
+                    problem.weight,
+                    problem.beta,
+                    trained.certificate.objective,
+                )
         if fell_short(trained):
             warnings.warn(
                 f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "

@@ -42,6 +42,9 @@ class Certificate:
         Whether the bound is for gated ReLU networks.
     cells : Cells or None
         The patterns that a bound of scope "patterns" is about.
+    rank : int or None
+        How many singular directions of the data the method looked at; what the others can add, no
+        more than the first singular value left out, is part of the bound.
     patches : Patches or None
         What filters see of each sample, for convolutional networks.
     """
@@ -61,6 +64,7 @@ class Certificate:
     gated: bool = False
     cells: Cells | None = field(default=None, repr=False)
     patches: Patches | None = field(default=None, repr=False)
+    rank: int | None = None
 
     @property
     def gap(self) -> float:
@@ -107,6 +111,7 @@ class Certificate:
             negative_slope=self.negative_slope,
             sample_weight=sample_weight,
             patches=self.patches,
+            rank=self.rank,
         )
         if (
             self.dual.shape != (problem.n_all, problem.n_outputs)

@@ -169,6 +169,11 @@ class ReLUClassifier(ConvexClassifier):
         Which biases the network has and what they cost, see `ReLURegressor`.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss, as in scikit-learn.
+    rank : int, optional
+        Train on that many singular directions of the data only, of which every cell can be priced
+        where all columns are too many (arXiv 2312.12657). The network takes the data as it is, and
+        its certificate is for training on all of it; `status_` tells how training on the directions
+        ended.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -182,7 +187,8 @@ class ReLUClassifier(ConvexClassifier):
     ----------
     classes_ : ndarray of shape (C,)
         The class labels, sorted.
-    network_, certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
+    network_, certificate_, status_, n_iter_, history_, guaranteed_ratio_, n_features_in_, \
+feature_names_in_
         As in `ReLURegressor`.
 
     Examples
@@ -205,6 +211,7 @@ class ReLUClassifier(ConvexClassifier):
         patterns: Any = "auto",
         bias: str = "regularized",
         class_weight: Any = None,
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -217,10 +224,15 @@ class ReLUClassifier(ConvexClassifier):
         self.patterns = patterns
         self.bias = bias
         self.class_weight = class_weight
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     def _model(self) -> dict[str, Any]:
-        return {"activation": self.activation, "negative_slope": self.negative_slope}
+        return {
+            "activation": self.activation,
+            "negative_slope": self.negative_slope,
+            "rank": self.rank,
+        }

@@ -167,7 +167,7 @@ class ReLURegressorCV(_CrossValidated, ReLURegressor):
         for all samples, are restricted to them. Each fit of a fold begins with the one before.
     max_time : float, optional
         Seconds for each fit, of which there are A n_folds + 1.
-    activation, negative_slope, loss, delta, bias, tol, n_jobs, random_state
+    activation, negative_slope, loss, delta, bias, rank, tol, n_jobs, random_state
         As in `ReLURegressor`.
 
     Attributes
@@ -207,6 +207,7 @@ class ReLURegressorCV(_CrossValidated, ReLURegressor):
         delta: float = 1.0,
         patterns: Any = "auto",
         bias: str = "regularized",
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -223,6 +224,7 @@ class ReLURegressorCV(_CrossValidated, ReLURegressor):
         self.delta = delta
         self.patterns = patterns
         self.bias = bias
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -263,7 +265,7 @@ class ReLUClassifierCV(_CrossValidated, ReLUClassifier):
         for all samples, are restricted to them. Each fit of a fold begins with the one before.
     max_time : float, optional
         Seconds for each fit, of which there are A n_folds + 1.
-    activation, negative_slope, loss, bias, class_weight, tol, n_jobs, random_state
+    activation, negative_slope, loss, bias, class_weight, rank, tol, n_jobs, random_state
         As in `ReLUClassifier`.
 
     Attributes
@@ -303,6 +305,7 @@ class ReLUClassifierCV(_CrossValidated, ReLUClassifier):
         patterns: Any = "auto",
         bias: str = "regularized",
         class_weight: Any = None,
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -319,6 +322,7 @@ class ReLUClassifierCV(_CrossValidated, ReLUClassifier):
         self.patterns = patterns
         self.bias = bias
         self.class_weight = class_weight
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs

@@ -44,6 +44,7 @@ class LossFunctions:
     signs: bool = False  # y must hold -1 and 1
     one_hot: bool = False  # rows of y must hold a single 1 and otherwise 0
     delta: float = 1.0  # of the Huber loss
+    lipschitz: float = np.inf  # of l in the outputs of a sample; infinite for squares
 
 
 def loss_named(name: str, delta: float = 1.0) -> LossFunctions:
@@ -251,7 +252,9 @@ def _huber(delta: float) -> LossFunctions:
         inside = np.all(np.abs(v) <= delta * weight * _SLIP)
         return _squared_dual(v, y, weight) if inside else -np.inf
 
-    return LossFunctions("huber", value, gradient, dual_value, degree=2, delta=delta)
+    return LossFunctions(
+        "huber", value, gradient, dual_value, degree=2, delta=delta, lipschitz=delta
+    )
 
 
 INTERPOLATES = 2e-9  # the largest error against the largest value of a target
@@ -260,12 +263,16 @@ _SLIP = 1.0 + _ROUNDING
 
 LOSSES = {
     "squared": LossFunctions("squared", _squared, _squared_gradient, _squared_dual, degree=2),
-    "absolute": LossFunctions("absolute", _absolute, _absolute_gradient, _absolute_dual, degree=1),
+    "absolute": LossFunctions(
+        "absolute", _absolute, _absolute_gradient, _absolute_dual, degree=1, lipschitz=1.0
+    ),
     "huber": _huber(1.0),
     "logistic": LossFunctions(
-        "logistic", _logistic, _logistic_gradient, _logistic_dual, signs=True
+        "logistic", _logistic, _logistic_gradient, _logistic_dual, signs=True, lipschitz=1.0
     ),
-    "hinge": LossFunctions("hinge", _hinge, _hinge_gradient, _hinge_dual, signs=True),
+    "hinge": LossFunctions(
+        "hinge", _hinge, _hinge_gradient, _hinge_dual, signs=True, lipschitz=1.0
+    ),
     "squared_hinge": LossFunctions(
         "squared_hinge", _squared_hinge, _squared_hinge_gradient, _squared_hinge_dual, signs=True
     ),
@@ -273,6 +280,11 @@ LOSSES = {
         "interpolation", _interpolation, _interpolation_gradient, _interpolation_dual, degree=1
     ),
     "multinomial": LossFunctions(
-        "multinomial", _multinomial, _multinomial_gradient, _multinomial_dual, one_hot=True
+        "multinomial",
+        _multinomial,
+        _multinomial_gradient,
+        _multinomial_dual,
+        one_hot=True,
+        lipschitz=2**0.5,
     ),
 }

@@ -20,6 +20,7 @@ from cvxnn.networks._losses import (
     check_targets,
     loss_named,
 )
+from cvxnn.networks._low_rank import Projection
 from cvxnn.networks._patches import Patches
 
 __all__ = ["TrainingProblem", "cells_of_rows", "cells_of_samples"]
@@ -40,6 +41,10 @@ class TrainingProblem:
     The arrays hold each distinct sample (x, y) once, in lexicographic order, with the sum of its
     weights; samples of weight zero are left out. So a sample given twice is exactly a sample of
     weight two, and the order of the samples does not matter.
+
+    With a projection, first-layer weights lie in the span V of its directions: the design has the
+    columns of X V, on which the outputs are those of X, and bounds over all weights are lower by
+    what the rest of X can add.
 
     A convolutional network sees several patches of each input: the design then has a row for each
     of them, those of a sample one below the other, and what a neuron puts out is their sum.
@@ -67,11 +72,17 @@ class TrainingProblem:
     height: float = 1.0
     inflation: float = 1.0
     patches: Patches | None = None
+    projection: Projection | None = None
 
     @property
     def n_patches(self) -> int:
         """The number K of rows of the design that a sample has."""
         return 1 if self.patches is None else self.patches.count
+
+    @property
+    def seen(self) -> Array:
+        """The inputs as the design has them, without centre and biases."""
+        return self.inputs if self.projection is None else self.inputs @ self.projection.basis
 
     @property
     def slope(self) -> float:
@@ -124,6 +135,7 @@ class TrainingProblem:
         negative_slope: float = 0.0,
         sample_weight: ArrayLike | None = None,
         patches: Patches | None = None,
+        rank: int | None = None,
     ) -> TrainingProblem:
         """Check the arguments, each error naming the one at fault."""
         functions = loss_named(loss, delta)
@@ -144,8 +156,12 @@ class TrainingProblem:
         total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
         share = np.where(used, weight / total[row_of_sample], 0.0)
         inputs = X[samples] + 0.0  # turns -0.0 into 0.0
-        design, centre, height, inflation = _design(inputs, patches, bias, _HIGHEST)
-        if bias != "free" and patches is None:
+        projection = None
+        if rank is not None:
+            projection = Projection.of(inputs, rank, centred=bias == "free")
+        seen = inputs if projection is None else inputs @ projection.basis
+        design, centre, height, inflation = _design(seen, patches, bias, _HIGHEST)
+        if bias != "free" and patches is None and projection is None:
             inputs = design[:, : inputs.shape[1]]
         problem = cls(
             inputs,
@@ -163,6 +179,7 @@ class TrainingProblem:
             height,
             inflation,
             patches,
+            projection,
         )
         if functions.name == "interpolation":
             _refuse_conflicts(problem)
@@ -182,7 +199,7 @@ class TrainingProblem:
             return self
         height = _LOWEST if tol is None else np.sqrt(0.5 / (_LOST * tol))
         design, centre, height, inflation = _design(
-            self.inputs, self.patches, self.bias, float(np.clip(height, _LOWEST, _HIGHEST))
+            self.seen, self.patches, self.bias, float(np.clip(height, _LOWEST, _HIGHEST))
         )
         # as a certificate is verified with the highest column, which is short of the limit too
         inflation *= self.inflation

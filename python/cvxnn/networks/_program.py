@@ -104,8 +104,10 @@ def solve_program(
     if seed is not None:
         support = support_bound(problem, dual, 0.0, "relaxation")
         bound, dual = problem.bound_from(dual, support)
-    elif problem.inflation > 1.0 or problem.loss.name == "interpolation":
-        bound, dual = problem.bound_from(dual, problem.beta * problem.inflation)
+    else:
+        unseen = 0.0 if problem.projection is None else problem.projection.cost(dual)
+        if problem.inflation > 1.0 or unseen > 0.0 or problem.loss.name == "interpolation":
+            bound, dual = problem.bound_from(dual, problem.beta * problem.inflation + unseen)
     return scaled.solution(raw, n_cells, bound, dual)
 
 

@@ -109,6 +109,11 @@ class ReLURegressor(ConvexRegressor):
         have biases, none of them penalised, as in scikit-learn's multi-layer perceptrons; the
         program then has a column for biases so high that their penalty, of a relative 1e-7 or less,
         is below what can be measured, and no bound depends on it. "none": no biases.
+    rank : int, optional
+        Train on that many singular directions of the data only, of which every cell can be priced
+        where all columns are too many (arXiv 2312.12657). The network takes the data as it is, and
+        its certificate is for training on all of it; `status_` tells how training on the directions
+        ended.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -133,6 +138,9 @@ class ReLURegressor(ConvexRegressor):
         Fields seconds, objective, lower_bound, n_neurons, one entry per round; a local search
         proves its bound at the end. scikit-learn's callbacks get the same, as the metadata of tasks
         named "round", and may stop the training (set_callbacks, from scikit-learn 1.9 on).
+    guaranteed_ratio_ : float
+        With `rank`: the objective is at most this times the optimum, by what is left out of the
+        data alone.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -160,6 +168,7 @@ class ReLURegressor(ConvexRegressor):
         delta: float = 1.0,
         patterns: Any = "auto",
         bias: str = "regularized",
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -172,6 +181,7 @@ class ReLURegressor(ConvexRegressor):
         self.delta = delta
         self.patterns = patterns
         self.bias = bias
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -183,4 +193,5 @@ class ReLURegressor(ConvexRegressor):
             "negative_slope": self.negative_slope,
             "loss": one_of("loss", self.loss, REGRESSION_LOSSES),
             "delta": self.delta,
+            "rank": self.rank,
         }

@@ -55,6 +55,8 @@ def _support_of_output(
     patience: int,
     gated: bool,
 ) -> float:
+    unseen = 0.0 if problem.projection is None else problem.projection.cost(v)
+    floor = max(0.0, floor - unseen)
     v = np.repeat(v, problem.n_patches)
     floor /= problem.inflation
     scaled, exponent = problem.scaled_design()
@@ -86,7 +88,7 @@ def _support_of_output(
             cones=not gated,
             n_threads=1,
         )
-    return problem.inflation * float(np.ldexp(support, exponent))
+    return problem.inflation * float(np.ldexp(support, exponent)) + unseen
 
 
 def _relaxed(

@@ -78,6 +78,8 @@ def choose_cells(
 ) -> ChosenCells:
     """Turn the `patterns` argument of an estimator into cells."""
     if isinstance(patterns, Cells):
+        if problem.projection is not None:
+            raise ValueError("patterns must not be Cells where rank is given")
         if patterns.n_cells == 0:
             raise ValueError("patterns holds no cell")
         return ChosenCells(cells_of_rows(problem, patterns), complete=False)
@@ -190,9 +192,11 @@ def train(
         gated=gated,
         cells=_for_samples(problem, chosen),
         patches=problem.patches,
+        rank=None if problem.projection is None else problem.projection.basis.shape[1],
     )
     status = solution.status
-    if status == "converged" and certificate.relative_gap > tol:
+    own = problem.projection is None  # otherwise the gap is that of the projection
+    if status == "converged" and own and certificate.relative_gap > tol:
         status = "stalled"  # a search's bound, or rounding in the network's own forward pass
     return Trained(network, certificate, status, solution.history, solution.neurons)
 
@@ -216,6 +220,8 @@ def training_objective(
 def _neurons_of(problem: TrainingProblem, network: Network) -> Neurons:
     """Return neurons as vectors |a_jc| (w_j, b_j) of the design's columns, one for each output."""
     vectors = network.hidden_weights
+    if problem.projection is not None:
+        vectors = vectors @ problem.projection.basis
     if problem.bias != "none":
         bias = network.hidden_bias + np.sum(vectors * problem.centre, axis=1)
         vectors = np.column_stack([vectors, bias / problem.height])
@@ -244,10 +250,13 @@ def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, 
     weights = directions * roots[:, None]
     outputs = np.zeros((len(weights), problem.n_outputs))
     outputs[np.arange(len(weights)), which] = signs * roots
-    if problem.bias == "none":
-        return weights, np.zeros(len(weights)), outputs
-    weights, bias = weights[:, :-1], problem.height * weights[:, -1]
-    return weights, bias - np.sum(weights * problem.centre, axis=1), outputs
+    bias = np.zeros(len(weights))
+    if problem.bias != "none":
+        weights, bias = weights[:, :-1], problem.height * weights[:, -1]
+        bias = bias - np.sum(weights * problem.centre, axis=1)
+    if problem.projection is not None:
+        weights = weights @ problem.projection.basis.T
+    return weights, bias, outputs
 
 
 def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network | ConvNetwork:
