@@ -167,7 +167,7 @@ def test_given_and_sampled_cells():
     weight = np.array([1.0, 0.0, 2.0] * 3)
     weighted = ConvReLURegressor(0.1, kernel_size=2, bias="none", patterns=every)
     assert weighted.fit(X, y, sample_weight=weight).certificate_.verify(X, y, sample_weight=weight)
-    with pytest.raises(ValueError, match="patterns has 9 hyperplanes, .* 3 patches each"):
+    with pytest.raises(ValueError, match=r"patterns has 9 hyperplanes, .* 3 patches each"):
         ConvReLURegressor(kernel_size=2, patterns=sample_cells(X, 4)).fit(X, y)
 
 

@@ -16,15 +16,18 @@ from cvxnn.arrangements._counting import (
     count_cells,
 )
 from cvxnn.arrangements._listing import enumerate_cells, iter_cells
+from cvxnn.arrangements._probabilities import cell_probabilities, draws_needed
 from cvxnn.arrangements._sampling import sample_cells
 
 __all__ = [
     "Cells",
     "TooManyCells",
     "betti_numbers",
+    "cell_probabilities",
     "characteristic_polynomial",
     "count_bounded_cells",
     "count_cells",
+    "draws_needed",
     "enumerate_cells",
     "iter_cells",
     "sample_cells",

@@ -1,7 +1,7 @@
 """Two-layer ReLU networks trained by convex optimisation, with certificates."""
 
 from cvxnn.networks._certificate import Certificate
-from cvxnn.networks._certify import certify
+from cvxnn.networks._certify import certify, certify_everywhere
 from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._convolutional import ConvReLUClassifier, ConvReLURegressor
@@ -37,6 +37,7 @@ __all__ = [
     "TrainingDisplay",
     "beta_max",
     "certify",
+    "certify_everywhere",
     "min_norm_interpolation",
     "polish",
     "relu_path",

@@ -100,7 +100,23 @@ class Certificate:
         bool
             Whether the bound holds, up to a relative 1e-9 for rounding.
         """
-        problem = TrainingProblem.from_arrays(
+        problem = self.problem(X, y, sample_weight=sample_weight)
+        if (
+            self.dual.shape != (problem.n_all, problem.n_outputs)
+            or not np.isfinite(self.dual).all()
+        ):
+            return False
+        v = problem.gather(self.dual)
+        cells = None if self.cells is None else cells_of_rows(problem, self.cells)
+        support = support_bound(problem, v, self.beta, self.method, cells, gated=self.gated)
+        proved, _ = problem.bound_from(v, max(support, self.beta))
+        return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))
+
+    def problem(
+        self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
+    ) -> TrainingProblem:
+        """Return the training problem that the bound is for, on its data."""
+        return TrainingProblem.from_arrays(
             X,
             y,
             loss=self.loss,
@@ -113,13 +129,3 @@ class Certificate:
             patches=self.patches,
             rank=self.rank,
         )
-        if (
-            self.dual.shape != (problem.n_all, problem.n_outputs)
-            or not np.isfinite(self.dual).all()
-        ):
-            return False
-        v = problem.gather(self.dual)
-        cells = None if self.cells is None else cells_of_rows(problem, self.cells)
-        support = support_bound(problem, v, self.beta, self.method, cells, gated=self.gated)
-        proved, _ = problem.bound_from(v, max(support, self.beta))
-        return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))

@@ -7,14 +7,15 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from cvxnn._checks import positive_number, positive_or_none
+from cvxnn._checks import one_of, positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
-from cvxnn.networks._training import choose_cells, train
+from cvxnn.networks._support import support_bound
+from cvxnn.networks._training import choose_cells, own_cells, prices_every_cell, train
 
-__all__ = ["certify", "problem_of"]
+__all__ = ["certify", "certify_everywhere", "problem_of"]
 
 
 def certify(
@@ -27,6 +28,7 @@ def certify(
     delta: float = 1.0,
     bias: str = "regularized",
     sample_weight: ArrayLike | None = None,
+    patterns: str = "all",
     tol: float = 1e-4,
     max_time: float | None = None,
     n_jobs: int | None = None,
@@ -37,6 +39,11 @@ def certify(
     them is solved until its bound is within `tol` of the optimum, so that the gap reported is the
     network's. Elsewhere a local search finds a network close to the best, and a semidefinite
     relaxation turns its dual vector into a bound; it is valid but loose.
+
+    With ``patterns="own"`` the bound is for networks whose neurons have the activation patterns of
+    those of the given network: a stationary point of its training is optimal among these (Ergen and
+    Pilanci, arXiv 2312.12657), so that a gap tells that training has not ended, or that it ended
+    at a kink.
 
     Parameters
     ----------
@@ -58,6 +65,8 @@ def certify(
         Which biases networks may have and what they cost, see `ReLURegressor`.
     sample_weight : array-like of shape (n,), optional
         Weights of the samples in the loss.
+    patterns : {"all", "own"}
+        Which activation patterns the networks have among which the given one is compared.
     tol : float
         Relative gap to which the bound is computed.
     max_time : float, optional
@@ -68,7 +77,7 @@ def certify(
     Returns
     -------
     Certificate
-        With scope "global".
+        With scope "global", or "patterns" for its own.
 
     Examples
     --------
@@ -86,9 +95,76 @@ def certify(
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)
     n_threads = thread_count(n_jobs)
-    chosen = choose_cells(problem, "auto", 0, n_threads)
+    if one_of("patterns", patterns, ("all", "own")) == "own":
+        chosen = own_cells(problem, network, n_threads)
+    else:
+        chosen = choose_cells(problem, "auto", 0, n_threads)
     trained = train(problem, chosen, tol=tol, max_time=max_time, n_threads=n_threads)
     return replace(trained.certificate, objective=objective)
+
+
+def certify_everywhere(
+    certificate: Certificate,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> Certificate:
+    """Turn a bound among networks with given patterns into one for all networks.
+
+    The dual vector of the program over some cells, made smaller until it satisfies the constraints
+    of all cells, proves how much other cells could gain: ``objective / lower_bound`` is the ratio
+    that a choice of cells is certain to be within. It is at most the largest violation over beta
+    (Ergen and Pilanci, arXiv 2312.12657), and takes no training.
+
+    Parameters
+    ----------
+    certificate : Certificate
+        Of ReLU networks trained on given or sampled patterns, or on their own.
+    X : array-like of shape (n, d)
+        The training inputs.
+    y : array-like of shape (n,) or (n, C)
+        The targets as the loss sees them.
+    sample_weight : array-like of shape (n,), optional
+        The weights used in training.
+
+    Returns
+    -------
+    Certificate
+        With scope "global" and the same objective.
+
+    Raises
+    ------
+    ValueError
+        If the certificate is for gated networks, whose objectives are below those of ReLU networks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cvxnn import ReLURegressor, certify_everywhere
+    >>> X = np.random.default_rng(0).standard_normal((40, 2))
+    >>> y = np.maximum(X[:, 0], 0.0) + X[:, 1]
+    >>> sampled = ReLURegressor(0.1, patterns=30, random_state=0).fit(X, y).certificate_
+    >>> bound = certify_everywhere(sampled, X, y)
+    >>> bound.scope, bound.lower_bound < sampled.lower_bound, bound.verify(X, y)
+    ('global', True, True)
+    """
+    if certificate.gated:
+        raise ValueError("certificate must be one of ReLU networks, got one of gated networks")
+    if certificate.scope == "global":
+        return certificate
+    problem = certificate.problem(X, y, sample_weight=sample_weight)
+    v = problem.gather(certificate.dual)
+    method = "branch_and_bound" if prices_every_cell(problem) else "relaxation"
+    bound, dual = problem.bound_from(v, support_bound(problem, v, 0.0, method))
+    return replace(
+        certificate,
+        lower_bound=bound,
+        dual=problem.spread(dual),
+        scope="global",
+        method=method,
+        cells=None,
+    )
 
 
 def problem_of(

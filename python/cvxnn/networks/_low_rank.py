@@ -49,10 +49,10 @@ def guaranteed_ratio(
     """Bound the optimum over projected data, against that over all data, before any certificate.
 
     With sigma the first singular value left out, outputs of an optimal network change by at most
-    e = sigma p* / beta. So the ratio is at most 1 + R sigma / beta for losses with Lipschitz constant
-    R; for squares ``p_k <= p* + sqrt(2 p*) e + e^2 / 2``, from which p* is found by bisection (Ergen
-    and Pilanci, arXiv 2312.12657 and 2110.09548, with one factor instead of its square, because
-    weights in the span see the same outputs).
+    e = sigma p* / beta. So the ratio is at most 1 + R sigma / beta for losses with Lipschitz
+    constant R; for squares ``p_k <= p* + sqrt(2 p*) e + e^2 / 2``, from which p* is found by
+    bisection (Ergen and Pilanci, arXiv 2312.12657 and 2110.09548, with one factor instead of its
+    square, because weights in the span see the same outputs).
     """
     share = projection.discarded / beta
     if loss.lipschitz < np.inf:

@@ -221,6 +221,12 @@ class TrainingProblem:
         exponent = exponent_of(self.design)
         return np.ldexp(self.design, -exponent), exponent
 
+    def low_design(self) -> Array:
+        """Return the design with the column for free biases as high as the data are long."""
+        low = self.design.copy(order="F")
+        low[:, -1] = np.linalg.norm(low[:, :-1], axis=1).max() or 1.0
+        return low
+
     def null_gradient(self) -> Array:
         """Gradient of the loss at the best network without neurons: zero, or a constant."""
         f, y = np.zeros(self.y.shape), self.centred_y

@@ -7,12 +7,13 @@ from numpy.typing import NDArray
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
-from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._relaxation import relaxed_support
 
 __all__ = ["support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
+_NEW_BOUND_TOL = 1e-7  # of one that is looked for the first time
 _BOUND_TOL = 1e-11
 _BOUND_TOL_OF_FREE = 1e-9  # rounding grows with the high column; the inflation leaves room
 
@@ -67,12 +68,14 @@ def _support_of_output(
     if method == "relaxation":
         support = max(floor, _relaxed(problem, scaled, v, floor, patience))
     elif method == "branch_and_bound":
+        tol = _BOUND_TOL_OF_FREE if problem.bias == "free" else _BOUND_TOL
+        tol = _NEW_BOUND_TOL if patience == 1 else tol
         bound = core.bound_support(
             scaled,
             v,
             slope=problem.slope,
             floor=floor,
-            tol=_BOUND_TOL_OF_FREE if problem.bias == "free" else _BOUND_TOL,
+            tol=tol,
             max_seconds=np.inf,
             n_threads=1,
         )
@@ -104,7 +107,6 @@ def _relaxed(
     """
     if problem.bias != "free":
         return relaxed_support(design, v, problem.slope, floor, patience)
-    low = design.copy(order="F")
-    low[:, -1] = np.linalg.norm(design[:, :-1], axis=1).max() or 1.0
+    low = np.ldexp(problem.low_design(), -exponent_of(problem.design))
     root = float(np.sqrt(2.0))
     return root * relaxed_support(low, v, problem.slope, floor / root, patience)

@@ -22,7 +22,7 @@ from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
 from cvxnn.networks._program import ConvexSolution, Neurons, OnRound, solve_program
 
-__all__ = ["ChosenCells", "Trained", "choose_cells", "train"]
+__all__ = ["ChosenCells", "Trained", "choose_cells", "own_cells", "prices_every_cell", "train"]
 
 Array = NDArray[np.float64]
 
@@ -97,8 +97,27 @@ def choose_cells(
         raise ValueError(
             f"patterns must be 'auto', 'exact', a positive integer or Cells, got {patterns!r}"
         )
+    if problem.bias == "free":
+        # where the high column is no higher than the data, kinks are among the data
+        sampled = sample_normals(problem.low_design(), int(patterns), random_state, n_threads)
+        return ChosenCells(Cells(sampled.packed, sampled.n_hyperplanes), complete=False)
     sampled = sample_normals(problem.design, int(patterns), random_state, n_threads)
     return ChosenCells(sampled, complete=False)
+
+
+def own_cells(problem: TrainingProblem, network: Network, n_threads: int) -> ChosenCells:
+    """Return the cells in which the neurons of a network lie."""
+    points = np.asfortranarray(_neurons_of(problem, network).vectors)
+    packed = core.locate_cells(problem.design, points, n_threads)[0]
+    if len(packed) == 0:
+        raise ValueError("network has no neuron with an output weight, and so no patterns")
+    return ChosenCells(Cells(np.unique(packed, axis=0), len(problem.design)), complete=False)
+
+
+def prices_every_cell(problem: TrainingProblem) -> bool:
+    """Tell whether bounds over all cells without a list of them are affordable."""
+    n, columns = problem.design.shape
+    return n <= _PRICED_ROWS.get(columns, 0)
 
 
 def _every_cell(
