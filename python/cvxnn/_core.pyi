@@ -12,6 +12,7 @@ __all__: list[str] = [
     "Arrangement",
     "DenseDesign",
     "Design",
+    "GatedDesign",
     "MaskedDesign",
     "SparseDesign",
     "bound_support",
@@ -101,6 +102,14 @@ class MaskedDesign(Design):
     """
     def __init__(
         self, X: numpy.typing.NDArray[numpy.float64], packed: numpy.typing.NDArray[numpy.uint64]
+    ) -> None: ...
+
+class GatedDesign(Design):
+    """
+    The same, its masks made anew from gates.
+    """
+    def __init__(
+        self, X: numpy.typing.NDArray[numpy.float64], gates: numpy.typing.NDArray[numpy.float64]
     ) -> None: ...
 
 def bound_support(
@@ -213,12 +222,14 @@ def max_support(
     v: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
     *,
     slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    patches: typing.SupportsInt | typing.SupportsIndex = 1,
     threshold: typing.SupportsFloat | typing.SupportsIndex,
     cones: bool,
+    both_signs: bool = True,
     n_threads: typing.SupportsInt | typing.SupportsIndex,
 ) -> float:
     """
-    Upper bound on max |v . (A_i X u)| over ||u|| <= 1 in the given cells, or threshold if that is larger.
+    Upper bound on max |v . (A_i X u)|, rows of a sample added up, over ||u|| <= 1 in the given cells, or threshold if that is larger.
     """
 
 def project_onto_cell(
@@ -239,6 +250,7 @@ def search_over_all_cells(
     delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
     free_offset: bool = False,
     slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    patches: typing.SupportsInt | typing.SupportsIndex = 1,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     seed: typing.SupportsInt | typing.SupportsIndex,
     start: tuple[
@@ -269,8 +281,10 @@ def solve_cone_program(
     delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
     free_offset: bool = False,
     slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    patches: typing.SupportsInt | typing.SupportsIndex = 1,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     cones: bool,
+    both_signs: bool = True,
     start: tuple[
         typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, n]"],
         typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, 1]"],
@@ -286,7 +300,7 @@ def solve_cone_program(
     on_round: collections.abc.Callable[[dict], bool] | None = None,
 ) -> dict:
     """
-    Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on the pattern and slope elsewhere. Each block adds to one target, a column of y. With free_offset a constant is added to the predictions, the best one.
+    Minimise loss(sum_b s_b A_b X u_b) + beta sum_b ||u_b|| over the given cells; A_b is 1 on the pattern and slope elsewhere, and the rows of a sample, `patches` one after the other, are added up. Each block adds to one target, a column of y. With cones, s_b is 1 or -1, without both_signs only 1. With free_offset the best constants are added to the predictions, one a target.
     """
 
 def solve_group_lasso(
@@ -329,6 +343,7 @@ def solve_over_all_cells(
     delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
     free_offset: bool = False,
     slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    patches: typing.SupportsInt | typing.SupportsIndex = 1,
     beta: typing.SupportsFloat | typing.SupportsIndex,
     start: tuple[
         typing.Annotated[numpy.typing.ArrayLike, numpy.float64, "[m, n]"],

@@ -24,8 +24,9 @@ from cvxnn.networks import (
     certify,
 )
 from cvxnn.networks._activations import ACTIVATIONS
+from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._files import load_network, save_network
-from cvxnn.networks._problem import BIASES
+from cvxnn.networks._layers import BIASES
 
 __all__ = ["COMMANDS", "add_certify_arguments", "add_fit_arguments", "mistake_in", "run"]
 
@@ -335,7 +336,9 @@ def _listed(labels: NDArray[Any]) -> str:
     return ", ".join(shown) + (", .." if len(labels) > 5 else "")
 
 
-def _facts(network: Network | GatedNetwork, certificate: Certificate, X: Array, y: Array) -> Result:
+def _facts(
+    network: Network | ConvNetwork | GatedNetwork, certificate: Certificate, X: Array, y: Array
+) -> Result:
     """Return what both commands tell about a network."""
     outputs = network.predict(X)
     score: dict[str, float | None]

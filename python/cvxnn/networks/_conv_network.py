@@ -84,10 +84,19 @@ class ConvNetwork(SavedInFiles):
         activation: tuple[str, float],
     ) -> ConvNetwork:
         """Make a network of the layers of one whose inputs are patches."""
-        filters, *rest = layers
+        filters, bias, output_weights, output_bias = layers
         shape = patches.input_shape[0], *patches.kernel
-        geometry = patches.input_shape, patches.stride, patches.padding, patches.pooling
-        return cls(filters.reshape(len(filters), *shape), *rest, *geometry, *activation)
+        return cls(
+            filters.reshape(len(filters), *shape),
+            bias,
+            output_weights,
+            output_bias,
+            np.array(patches.input_shape),
+            np.array(patches.stride),
+            np.array(patches.padding),
+            patches.pooling,
+            *activation,
+        )
 
     @property
     def n_neurons(self) -> int:
@@ -131,7 +140,8 @@ class ConvNetwork(SavedInFiles):
         """Return what the filters put out, pooled, shape (n, m)."""
         patches = self._patches
         outputs = activated(patches.of(X) @ self.hidden_weights.T + self.hidden_bias, self.slope)
-        return outputs.reshape(len(X), patches.count, self.n_neurons).sum(axis=1) * patches.scale
+        shape = len(X), patches.count, self.n_neurons
+        return np.asarray(outputs.reshape(shape).sum(axis=1) * patches.scale)
 
     def objective(
         self,

@@ -47,7 +47,7 @@ class Patches:
         sizes = _input_sizes(input_shape, n_features)
         shape = ((1, 1), (1,), ())[len(sizes) - 1] + sizes
         is_signal = len(sizes) == 1
-        usual = tuple(min(_USUAL_KERNEL, size) for size in shape[1:])
+        usual = min(_USUAL_KERNEL, shape[1]), min(_USUAL_KERNEL, shape[2])
         kernel = usual if kernel_size is None else _pair("kernel_size", kernel_size, 1, is_signal)
         steps = _pair("stride", stride, 1, is_signal)
         zeros = _pair("padding", padding, 0, is_signal)

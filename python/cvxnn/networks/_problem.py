@@ -281,8 +281,9 @@ def _design(
 ) -> tuple[Array, Array | float, float, float]:
     """Return the design, the centre taken off, the height of the last column, the inflation."""
     if patches is not None:
-        design, *others = _design(patches.of(inputs), None, bias, relative_height)
-        return np.asfortranarray(design * patches.scale), *others
+        rows = patches.of(inputs)
+        design, centre, height, inflation = _design(rows, None, bias, relative_height)
+        return np.asfortranarray(design * patches.scale), centre, height, inflation
     if bias == "none":
         return np.asfortranarray(inputs), 0.0, 1.0, 1.0
     if bias == "regularized":

@@ -117,7 +117,7 @@ def own_cells(problem: TrainingProblem, network: Network, n_threads: int) -> Cho
 def prices_every_cell(problem: TrainingProblem) -> bool:
     """Tell whether bounds over all cells without a list of them are affordable."""
     n, columns = problem.design.shape
-    return n <= _PRICED_ROWS.get(columns, 0)
+    return bool(n <= _PRICED_ROWS.get(columns, 0))
 
 
 def _every_cell(

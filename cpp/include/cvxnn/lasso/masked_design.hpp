@@ -11,7 +11,8 @@ class MaskedDesign final : public Design {
   // X and cells must outlive the design.
   MaskedDesign(const ConstMatrixRef& X, const Cells& cells);
   // The patterns of gates, one a row, made anew wherever they are needed: it takes the memory of
-  // the gates instead of a bit for each row of X and each cell. X and gates must outlive the design.
+  // the gates instead of a bit for each row of X and each cell. X and gates must outlive the
+  // design.
   MaskedDesign(const ConstMatrixRef& X, const ConstMatrixRef& gates);
 
   Index n_rows() const override { return X_.rows(); }
