@@ -1,5 +1,7 @@
 #include "cvxnn/masks.hpp"
 
+#include <algorithm>
+
 #include "gate_bits.hpp"
 
 namespace cvxnn {

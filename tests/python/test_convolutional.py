@@ -266,6 +266,7 @@ def test_bad_networks():
         ("output_bias", np.ones(2), "output_bias has 2 entries, expected 3"),
         ("output_weights", np.full((5, 3), np.nan), "output_weights holds NaN"),
         ("stride", (0, 1), "stride must be at least 1"),
+        ("stride", (1, 1.5), "stride must hold integers"),
     ):
         with pytest.raises(ValueError, match=message):
             ConvNetwork(**{**fields, name: value})

@@ -89,6 +89,8 @@ def test_bounds_by_relaxation_and_of_several_targets():
     assert bound.method == "relaxation"
     assert 0.0 < bound.lower_bound < bound.objective
     assert bound.verify(X, Y)
+    with pytest.raises(ValueError, match=r"certificate is for a dual vector of shape \(30, 2\)"):
+        certify_everywhere(model.certificate_, X[:9], Y[:9])
     gated = GatedReLURegressor(1.0, patterns=50).fit(X, y)
     with pytest.raises(ValueError, match="certificate must be one of ReLU networks"):
         certify_everywhere(gated.certificate_, X, y)
@@ -144,9 +146,12 @@ def test_bad_arguments_of_probabilities():
         cell_probabilities(X, cells.to_dense())
     with pytest.raises(ValueError, match="cells has 6 hyperplanes, but X has 5"):
         cell_probabilities(X[:5], cells)
+    twice = cells[[0, 1, 0]]
+    shares, _ = cell_probabilities(X, twice, n_draws=1000, random_state=0)
+    assert shares[0] == shares[2]
     with pytest.raises(ValueError, match="n_draws must be a positive integer"):
         cell_probabilities(X, cells, n_draws=0)
-    with pytest.raises(ValueError, match="probabilities must be numbers above 0"):
+    with pytest.raises(ValueError, match="probabilities must be numbers from"):
         draws_needed([0.0, 0.5])
     with pytest.raises(ValueError, match="delta must be between 0 and 1, got 1"):
         draws_needed([0.5], delta=1)

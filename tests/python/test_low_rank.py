@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import StandardScaler
 
-from cvxnn import ReLUClassifier, ReLUClassifierCV, ReLURegressor
+from cvxnn import ReLUClassifier, ReLUClassifierCV, ReLURegressor, ReLURegressorCV
 from cvxnn.arrangements import sample_cells
 
 
@@ -92,12 +93,30 @@ def test_classes():
     assert search.certificate_.rank == 1
 
 
-def test_many_directions_and_sampled_cells():
+def test_many_directions():
     X, y = nearly_plane(d=12, noise=0.5)
-    for options in ({"rank": 8}, {"rank": 3, "patterns": 20, "random_state": 0}):
-        model = ReLURegressor(1.0, **options).fit(X, y)
-        assert model.certificate_.verify(X, y)
-        assert 0.0 <= model.certificate_.lower_bound <= model.certificate_.objective
+    model = ReLURegressor(1.0, rank=8).fit(X, y)
+    assert model.certificate_.method == "relaxation"
+    assert model.certificate_.verify(X, y)
+    assert 0.0 <= model.certificate_.lower_bound <= model.certificate_.objective
+    best = ReLURegressor(1.0).fit(X, y).certificate_.objective
+    assert model.certificate_.objective <= model.guaranteed_ratio_ * best
+
+
+def test_the_ratio_is_of_what_was_reached():
+    X, y = nearly_plane(d=2, noise=0.1)
+    rough = ReLURegressor(0.1, rank=2, tol=0.05, loss="absolute").fit(X, y)
+    gap = rough.certificate_.objective / rough.certificate_.lower_bound
+    assert rough.guaranteed_ratio_ >= gap * (1 - 1e-9)
+    rough.set_params(rank=None).fit(X, y)
+    assert not hasattr(rough, "guaranteed_ratio_")
+
+
+def test_huge_numbers():
+    X, y = nearly_plane()
+    with pytest.warns(ConvergenceWarning):
+        model = ReLURegressor(0.1, rank=2).fit(1e200 * X, y)
+    assert model.guaranteed_ratio_ >= 1.0
 
 
 @pytest.mark.parametrize("rank", [0, 7, 1.5, True])
@@ -106,7 +125,18 @@ def test_bad_rank(rank):
         ReLURegressor(rank=rank).fit(*nearly_plane())
 
 
-def test_cells_are_those_of_all_columns():
+def test_sampled_and_given_cells_are_refused():
     X, y = nearly_plane()
-    with pytest.raises(ValueError, match="patterns must not be Cells where rank is given"):
-        ReLURegressor(rank=2, patterns=sample_cells(X, 5)).fit(X, y)
+    for patterns in (20, sample_cells(X, 5)):
+        with pytest.raises(ValueError, match="patterns must be 'auto' or 'exact' where rank"):
+            ReLURegressor(rank=2, patterns=patterns).fit(X, y)
+
+
+def test_largest_beta_is_that_of_the_directions():
+    X, y = nearly_plane(noise=0.5)
+    search = ReLURegressorCV(rank=2, n_betas=4, cv=3).fit(X, y)
+    assert search.guaranteed_ratio_ >= 1.0
+    below = ReLURegressor(0.99 * search.betas_[0], rank=2, tol=1e-9).fit(X, y)
+    above = ReLURegressor(1.01 * search.betas_[0], rank=2).fit(X, y)
+    assert below.network_.n_neurons > 0
+    assert above.network_.n_neurons == 0

@@ -9,13 +9,12 @@ namespace {
 
 constexpr Index kRows = 512;  // a multiple of 64
 
-// out_k = bit k of the pattern ? v_k : 0, the words `stride` apart, in a form that the compiler can
-// vectorise
+// out_k = bit k of the pattern ? v_k : 0, in a form that the compiler can vectorise
 template <class In, class Out>
-void masked_copy(const Word* words, Index stride, const In& v, Out&& out) {
+void masked_copy(const Word* words, const In& v, Out&& out) {
   const Index n = v.size();
   for (Index base = 0; base < n; base += 64) {
-    const Word word = words[(base >> 6) * stride];
+    const Word word = words[base >> 6];
     const Index width = std::min<Index>(64, n - base);
     for (Index j = 0; j < width; ++j) {
       out[base + j] = ((word >> j) & 1) != 0 ? v[base + j] : 0.0;
@@ -23,6 +22,7 @@ void masked_copy(const Word* words, Index stride, const In& v, Out&& out) {
   }
 }
 
+// out += the same; the words are `stride` apart.
 template <class Real>
 void masked_add(const Word* words, Index stride, const Real* v, Index n, Real* out) {
   for (Index base = 0; base < n; base += 64) {
@@ -85,7 +85,7 @@ MaskSource MaskedDesign::masks_of(const std::vector<Index>& groups) const {
 void MaskedDesign::copy_rows(Index group, Index row, Eigen::Ref<Matrix> out) const {
   const std::vector<Word> words = words_of(masks_of({group}), 1, row, out.rows());
   for (Index j = 0; j < out.cols(); ++j) {
-    masked_copy(words.data(), 1, X_.col(j).segment(row, out.rows()), out.col(j));
+    masked_copy(words.data(), X_.col(j).segment(row, out.rows()), out.col(j));
   }
 }
 
@@ -96,7 +96,7 @@ void MaskedDesign::correlate(Index group, const ConstMatrixRef& V, Eigen::Ref<Ma
   for (Index row = 0; row < n_rows(); row += kRows) {
     const Index rows = std::min(kRows, n_rows() - row);
     for (Index k = 0; k < V.cols(); ++k) {
-      masked_copy(words.data() + row / 64, 1, V.col(k).segment(row, rows), masked.col(k));
+      masked_copy(words.data() + row / 64, V.col(k).segment(row, rows), masked.col(k));
     }
     out.noalias() += X_.middleRows(row, rows).transpose() * masked.topRows(rows);
   }
@@ -110,7 +110,7 @@ void MaskedDesign::add_product(Index group, Index row, const ConstMatrixRef& U,
     const Index rows = std::min(kRows, F.rows() - begin);
     product.noalias() = X_.middleRows(row + begin, rows) * U;
     for (Index k = 0; k < F.cols(); ++k) {
-      masked_copy(words.data() + begin / 64, 1, product.col(k), product.col(k));
+      masked_copy(words.data() + begin / 64, product.col(k), product.col(k));
     }
     F.middleRows(begin, rows) += product;
   }

@@ -17,6 +17,7 @@ __all__ = ["cell_probabilities", "draws_needed"]
 Array = NDArray[np.float64]
 
 _BATCH = 1 << 16  # points
+_LEAST = 1e-300  # probability for which draws can be counted
 
 
 def cell_probabilities(
@@ -75,10 +76,10 @@ def cell_probabilities(
         raise ValueError(
             f"cells has {cells.n_hyperplanes} hyperplanes, but X has {hyperplanes.n_hyperplanes}"
         )
+    count = positive_integer("n_draws", n_draws)
     n_threads = thread_count(n_jobs)
     if hyperplanes.dimension == 2:
         return _by_angles(hyperplanes, cells, n_threads), np.zeros(len(cells))
-    count = positive_integer("n_draws", n_draws)
     met = np.zeros(len(cells))
     random = check_random_state(random_state)
     for begin in range(0, count, _BATCH):
@@ -109,7 +110,7 @@ def draws_needed(probabilities: ArrayLike, delta: float = 0.05) -> int:
     Raises
     ------
     ValueError
-        If a probability is not above 0 and at most 1, or delta not between 0 and 1.
+        If a probability is not above 0 (from 1e-300) and at most 1, or delta not between 0 and 1.
 
     Examples
     --------
@@ -118,8 +119,8 @@ def draws_needed(probabilities: ArrayLike, delta: float = 0.05) -> int:
     8
     """
     shares = np.asarray(probabilities, dtype=np.float64)
-    if shares.ndim != 1 or not np.all((shares > 0.0) & (shares <= 1.0)):
-        raise ValueError("probabilities must be numbers above 0 and at most 1")
+    if shares.ndim != 1 or not np.all((shares >= _LEAST) & (shares <= 1.0)):
+        raise ValueError(f"probabilities must be numbers from {_LEAST:g} to 1")
     if not 0.0 < delta < 1.0:
         raise ValueError(f"delta must be between 0 and 1, got {delta!r}")
     if len(shares) == 0:
@@ -156,10 +157,11 @@ def _counts(
 ) -> Array:
     """Add up the weights of the points in each of the cells."""
     packed = hyperplanes.locate(points, n_threads)[0]
-    keys, wanted = _bits.sort_keys(packed), _bits.sort_keys(cells.packed)
-    order = np.argsort(wanted)
-    at = np.searchsorted(wanted, keys, sorter=order)
+    keys = _bits.sort_keys(packed)
+    wanted, which = np.unique(_bits.sort_keys(cells.packed), return_inverse=True)
+    at = np.searchsorted(wanted, keys)
     inside = at < len(wanted)
-    found = order[at[inside]]
+    found, weights = at[inside], weights[inside]
     same = wanted[found] == keys[inside]
-    return np.bincount(found[same], weights[inside][same], len(wanted)).astype(np.float64)
+    sums = np.bincount(found[same], weights[same], len(wanted)).astype(np.float64)
+    return sums[which.ravel()]

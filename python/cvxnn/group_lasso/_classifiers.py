@@ -131,8 +131,9 @@ class GroupLassoClassifier(GroupClassifier):
     positive : bool, default=False
         Whether coefficients must not be negative.
     cones : bool, default=False
-        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0}: one
-        output, X a `MaskedDesign`, equal weights and no other penalty.
+        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0} on
+        the samples of positive weight: one output, X a `MaskedDesign`, equal weights, no other
+        penalty; `warm_start` then has no effect.
     class_weight : dict or "balanced", optional
         Weights of the classes in the mean loss.
     tol : float, default=1e-6

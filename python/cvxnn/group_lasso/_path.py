@@ -138,8 +138,9 @@ def group_lasso_path(
     positive : bool, default=False
         Whether coefficients must not be negative.
     cones : bool, default=False
-        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0}: one
-        target, X a `MaskedDesign`, equal weights and no other penalty.
+        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0} on
+        the samples of positive weight: one target, X a `MaskedDesign`, equal weights and no other
+        penalty.
     fit_intercept : bool, default=True
         Whether there are intercepts.
     sample_weight : array-like of shape (n,), optional

@@ -121,8 +121,9 @@ class GroupLasso(GroupRegressor):
     positive : bool, default=False
         Whether coefficients must not be negative.
     cones : bool, default=False
-        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0}: one
-        output, X a `MaskedDesign`, equal weights and no other penalty.
+        Whether the coefficients u of a cell stay in its closure, {u : (2 D - I) X u >= 0} on
+        the samples of positive weight: one output, X a `MaskedDesign`, equal weights, no other
+        penalty; `warm_start` then has no effect.
     tol : float, default=1e-6
         Duality gap at which to stop, relative to the objective at w = 0 with the best intercept
         (for the Poisson loss: to how far that is above the least possible loss).

@@ -14,7 +14,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cvxnn._callbacks import CallbackSupportMixin, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
-from cvxnn.networks._low_rank import guaranteed_ratio
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, choose_cells, train
 
@@ -65,14 +64,6 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
                 on_round=tasks.on_progress,
             )
             self._keep(trained)
-            if problem.projection is not None:
-                self.guaranteed_ratio_ = guaranteed_ratio(
-                    problem.projection,
-                    problem.loss,
-                    problem.weight,
-                    problem.beta,
-                    trained.certificate.objective,
-                )
         if fell_short(trained):
             warnings.warn(
                 f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "
@@ -87,6 +78,9 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
         self.status_ = trained.status
         self.history_ = trained.history
         self.n_iter_ = max(1, len(trained.history) - 1)
+        self.__dict__.pop("guaranteed_ratio_", None)
+        if trained.guaranteed_ratio is not None:
+            self.guaranteed_ratio_ = trained.guaranteed_ratio
 
     def _raw_outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self)

@@ -101,16 +101,18 @@ class Certificate:
             Whether the bound holds, up to a relative 1e-9 for rounding.
         """
         problem = self.problem(X, y, sample_weight=sample_weight)
-        if (
-            self.dual.shape != (problem.n_all, problem.n_outputs)
-            or not np.isfinite(self.dual).all()
-        ):
+        if not self.fits(problem):
             return False
         v = problem.gather(self.dual)
         cells = None if self.cells is None else cells_of_rows(problem, self.cells)
         support = support_bound(problem, v, self.beta, self.method, cells, gated=self.gated)
         proved, _ = problem.bound_from(v, max(support, self.beta))
         return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))
+
+    def fits(self, problem: TrainingProblem) -> bool:
+        """Tell whether the dual vector is one for as many samples and outputs."""
+        shape = problem.n_all, problem.n_outputs
+        return self.dual.shape == shape and bool(np.isfinite(self.dual).all())
 
     def problem(
         self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None

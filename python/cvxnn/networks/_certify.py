@@ -15,6 +15,8 @@ from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
 from cvxnn.networks._training import choose_cells, own_cells, prices_every_cell, train
 
+_LOOSE = 1e-7  # relative, of a bound that need not be found again
+
 __all__ = ["certify", "certify_everywhere", "problem_of"]
 
 
@@ -154,9 +156,14 @@ def certify_everywhere(
     if certificate.scope == "global":
         return certificate
     problem = certificate.problem(X, y, sample_weight=sample_weight)
+    if not certificate.fits(problem):
+        raise ValueError(
+            f"certificate is for a dual vector of shape {certificate.dual.shape}, but X and y have "
+            f"{problem.n_all} samples and {problem.n_outputs} outputs"
+        )
     v = problem.gather(certificate.dual)
     method = "branch_and_bound" if prices_every_cell(problem) else "relaxation"
-    bound, dual = problem.bound_from(v, support_bound(problem, v, 0.0, method))
+    bound, dual = problem.bound_from(v, support_bound(problem, v, 0.0, method, tol=_LOOSE))
     return replace(
         certificate,
         lower_bound=bound,

@@ -171,9 +171,9 @@ class ReLUClassifier(ConvexClassifier):
         Weights of the classes in the loss, as in scikit-learn.
     rank : int, optional
         Train on that many singular directions of the data only, of which every cell can be priced
-        where all columns are too many (arXiv 2312.12657). The network takes the data as it is, and
-        its certificate is for training on all of it; `status_` tells how training on the directions
-        ended.
+        where all columns are too many (arXiv 2312.12657); with `patterns` "auto" or "exact". The
+        network takes the data as it is, and its certificate is for training on all of it;
+        `status_` tells how training on the directions ended.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional

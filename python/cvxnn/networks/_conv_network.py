@@ -20,7 +20,7 @@ __all__ = ["ConvNetwork"]
 
 Array = NDArray[np.float64]
 
-_BATCH = 1 << 22  # hidden outputs held at a time
+_BATCH = 1 << 22  # entries of patches, or hidden outputs, held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +131,8 @@ class ConvNetwork(SavedInFiles):
         n_features = int(np.prod(self.input_shape))
         if X.ndim != 2 or X.shape[1] != n_features:
             raise ValueError(f"X must have shape (n, {n_features}), got {X.shape}")
-        size = max(1, _BATCH // (self._patches.count * max(1, self.n_neurons)))
+        widest = max(self._patches.size, self.n_neurons)
+        size = max(1, _BATCH // (self._patches.count * widest))
         pooled = [self._hidden(X[i : i + size]) for i in range(0, len(X), size)]
         hidden = np.concatenate([np.zeros((0, self.n_neurons)), *pooled])
         return squeezed(hidden @ self.output_weights + self.output_bias)
@@ -240,6 +241,8 @@ def _check(network: ConvNetwork) -> None:
             raise ValueError(f"{name} has shape {array.shape}, expected {len(shape)} dimension(s)")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds NaN or infinity")
+        if name in ("input_shape", "stride", "padding") and np.any(array != np.floor(array)):
+            raise ValueError(f"{name} must hold integers, got {array.tolist()}")
         array.setflags(write=False)
         object.__setattr__(network, name, array)
     m, n_outputs = network.output_weights.shape

@@ -58,13 +58,13 @@ class SavedInFiles:
 
         Returns
         -------
-        Network or GatedNetwork
+        Network, GatedNetwork or ConvNetwork
             Of the class that this is called on.
 
         Raises
         ------
         ValueError
-            If the file is damaged, or holds something else: say, the other kind of network.
+            If the file is damaged, or holds something else: say, another kind of network.
         OSError
             If it cannot be read.
         """

@@ -44,25 +44,38 @@ class Projection:
 
 
 def guaranteed_ratio(
-    projection: Projection, loss: LossFunctions, weight: Array, beta: float, optimum: float
+    projection: Projection,
+    loss: LossFunctions,
+    weight: Array,
+    beta: float,
+    objective: float,
+    projected_bound: float,
 ) -> float:
-    """Bound the optimum over projected data, against that over all data, before any certificate.
+    """Bound an objective over the optimum p* on all data, by the optimum p_k on projected data.
 
-    With sigma the first singular value left out, outputs of an optimal network change by at most
-    e = sigma p* / beta. So the ratio is at most 1 + R sigma / beta for losses with Lipschitz
-    constant R; for squares ``p_k <= p* + sqrt(2 p*) e + e^2 / 2``, from which p* is found by
-    bisection (Ergen and Pilanci, arXiv 2312.12657 and 2110.09548, with one factor instead of its
-    square, because weights in the span see the same outputs).
+    `projected_bound` is a lower bound on p_k. With sigma the first singular value left out, outputs
+    of an optimal network change by at most e = sigma p* / beta. So p_k <= p* (1 + R sigma / beta)
+    for losses with Lipschitz constant R; for squares ``p_k <= p* + sqrt(2 p*) e + e^2 / 2``, from
+    which p* is found by bisection (Ergen and Pilanci, arXiv 2312.12657 and 2110.09548, with one
+    factor instead of its square, because weights in the span see the same outputs).
     """
     share = projection.discarded / beta
     if loss.lipschitz < np.inf:
-        return 1.0 + loss.lipschitz * float(np.linalg.norm(weight)) * share
-    share *= float(np.sqrt(weight.max()))
-    low, high = 0.0, optimum
+        least = projected_bound / (1.0 + loss.lipschitz * float(np.linalg.norm(weight)) * share)
+    else:
+        least = _optimum_of_squares(share * float(np.sqrt(weight.max())), projected_bound)
+    if least > 0.0:
+        return objective / least
+    return 1.0 if objective == 0.0 else np.inf
+
+
+def _optimum_of_squares(share: float, projected: float) -> float:
+    """Return p, or a number just below, with p + sqrt(2 p) e + e^2 / 2 = projected, e = share p."""
+    low, high = 0.0, max(0.0, projected)
     while low < (middle := 0.5 * (low + high)) < high:
         e = share * middle
-        if middle + np.sqrt(2.0 * middle) * e + 0.5 * e**2 > optimum:
+        if middle + np.sqrt(2.0 * middle) * e + 0.5 * e * e > projected:
             high = middle
         else:
             low = middle
-    return optimum / low if low > 0.0 else 1.0 if optimum == 0.0 else np.inf
+    return low

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -205,6 +206,7 @@ def _refuse_interpolation(loss: str) -> None:
 
 def _beta_max(problem: TrainingProblem, chosen: ChosenCells) -> float:
     v = problem.null_gradient()
+    problem = replace(problem, projection=None)  # what is left out of the data is of no use
     return support_bound(problem, v, 0.0, chosen.method, chosen.cells) if np.any(v) else 0.0
 
 

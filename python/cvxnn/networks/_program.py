@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ class ConvexSolution:
     outputs: NDArray[np.intp]  # (m,): which output
     n_cells: int  # in the program
     lower_bound: float
+    design_bound: float  # no network on what the design shows of the data is below
     dual: Array  # (n,), or (n, C) for several outputs
     status: str
     history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
@@ -101,14 +102,19 @@ def solve_program(
         raw = core.solve_cone_program(scaled.design, cells.packed, *arrays, cones=cones, **options)
     n_cells = len(raw["packed"]) if cells is None else cells.n_cells
     bound, dual = scaled.lower_bound(raw), scaled.unscaled_dual(raw)
+    design_bound = None
     if seed is not None:
         support = support_bound(problem, dual, 0.0, "relaxation")
         bound, dual = problem.bound_from(dual, support)
     else:
-        unseen = 0.0 if problem.projection is None else problem.projection.cost(dual)
-        if problem.inflation > 1.0 or unseen > 0.0 or problem.loss.name == "interpolation":
+        if problem.inflation > 1.0 or problem.loss.name == "interpolation":
+            bound, dual = problem.bound_from(dual, problem.beta * problem.inflation)
+        if problem.projection is not None:
+            design_bound = bound
+            unseen = problem.projection.cost(dual)
             bound, dual = problem.bound_from(dual, problem.beta * problem.inflation + unseen)
-    return scaled.solution(raw, n_cells, bound, dual)
+    solution = scaled.solution(raw, n_cells, bound, dual)
+    return solution if design_bound is None else replace(solution, design_bound=design_bound)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +181,7 @@ class _Scaled:
             outputs=np.array(raw["targets"], dtype=np.intp),
             n_cells=n_cells,
             lower_bound=bound,
+            design_bound=bound,
             dual=dual,
             status=raw["status"],
             history=history,

@@ -13,7 +13,6 @@ from cvxnn.networks._relaxation import relaxed_support
 __all__ = ["support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
-_NEW_BOUND_TOL = 1e-7  # of one that is looked for the first time
 _BOUND_TOL = 1e-11
 _BOUND_TOL_OF_FREE = 1e-9  # rounding grows with the high column; the inflation leaves room
 
@@ -26,12 +25,14 @@ def support_bound(
     cells: Cells | None = None,
     *,
     gated: bool = False,
+    tol: float | None = None,
 ) -> float:
     """Bound the maximum from above over every cell, or with method "patterns" over the given ones.
 
     `v` has an entry for each sample of the problem, and for several outputs a column for each, of
     which the largest maximum counts. Below `floor` the maximum is not resolved, and
-    `floor` is returned. Where biases are not penalised, u = (w, b) with ||w|| = 1.
+    `floor` is returned; `tol` is how far above it the bound may be, as close as can be by default.
+    Where biases are not penalised, u = (w, b) with ||w|| = 1.
     """
     packed = cells.packed if cells is not None else None
     if method == "cells":
@@ -40,7 +41,7 @@ def support_bound(
     support = floor
     for column in np.atleast_2d(v.T):
         bound = _support_of_output(
-            problem, column, support, method, packed, patience=patience, gated=gated
+            problem, column, support, method, packed, patience=patience, gated=gated, tol=tol
         )
         support = max(support, bound)
     return support
@@ -55,6 +56,7 @@ def _support_of_output(
     *,
     patience: int,
     gated: bool,
+    tol: float | None,
 ) -> float:
     unseen = 0.0 if problem.projection is None else problem.projection.cost(v)
     floor = max(0.0, floor - unseen)
@@ -68,14 +70,13 @@ def _support_of_output(
     if method == "relaxation":
         support = max(floor, _relaxed(problem, scaled, v, floor, patience))
     elif method == "branch_and_bound":
-        tol = _BOUND_TOL_OF_FREE if problem.bias == "free" else _BOUND_TOL
-        tol = _NEW_BOUND_TOL if patience == 1 else tol
+        closest = _BOUND_TOL_OF_FREE if problem.bias == "free" else _BOUND_TOL
         bound = core.bound_support(
             scaled,
             v,
             slope=problem.slope,
             floor=floor,
-            tol=tol,
+            tol=closest if tol is None else tol,
             max_seconds=np.inf,
             n_threads=1,
         )

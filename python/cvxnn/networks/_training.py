@@ -18,6 +18,7 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._losses import best_offset
+from cvxnn.networks._low_rank import guaranteed_ratio
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
 from cvxnn.networks._program import ConvexSolution, Neurons, OnRound, solve_program
@@ -66,6 +67,7 @@ class Trained:
     status: str
     history: NDArray[np.void]
     neurons: Neurons  # to begin with in a similar problem
+    guaranteed_ratio: float | None = None  # with a projection
 
 
 def choose_cells(
@@ -77,9 +79,14 @@ def choose_cells(
     gated: bool = False,
 ) -> ChosenCells:
     """Turn the `patterns` argument of an estimator into cells."""
+    if problem.projection is not None and not (
+        isinstance(patterns, str) and patterns in ("auto", "exact")
+    ):
+        # cones of projected data say nothing about those of the data
+        raise ValueError(
+            f"patterns must be 'auto' or 'exact' where rank is given, got {patterns!r}"
+        )
     if isinstance(patterns, Cells):
-        if problem.projection is not None:
-            raise ValueError("patterns must not be Cells where rank is given")
         if patterns.n_cells == 0:
             raise ValueError("patterns holds no cell")
         return ChosenCells(cells_of_rows(problem, patterns), complete=False)
@@ -217,7 +224,13 @@ def train(
     own = problem.projection is None  # otherwise the gap is that of the projection
     if status == "converged" and own and certificate.relative_gap > tol:
         status = "stalled"  # a search's bound, or rounding in the network's own forward pass
-    return Trained(network, certificate, status, solution.history, solution.neurons)
+    ratio = None
+    if problem.projection is not None:
+        bounds = certificate.objective, solution.design_bound
+        ratio = guaranteed_ratio(
+            problem.projection, problem.loss, problem.weight, problem.beta, *bounds
+        )
+    return Trained(network, certificate, status, solution.history, solution.neurons, ratio)
 
 
 def training_objective(
