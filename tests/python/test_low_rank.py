@@ -67,7 +67,7 @@ def test_all_directions_lose_nothing():
     turned = ReLURegressor(0.1, rank=2, tol=1e-7).fit(X, y)
     assert turned.certificate_.objective == pytest.approx(plain.certificate_.objective, rel=1e-6)
     assert turned.certificate_.relative_gap <= 2e-7
-    assert turned.guaranteed_ratio_ == pytest.approx(1.0, abs=1e-9)
+    assert turned.guaranteed_ratio_ == pytest.approx(1.0, abs=2e-7)  # its gap
 
 
 def test_free_biases_take_a_shift():
