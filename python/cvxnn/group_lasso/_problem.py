@@ -123,6 +123,16 @@ class Problem:
         columns = self.groups.columns[np.repeat(active, self.groups.sizes)]
         return columns, np.ascontiguousarray(coef[:, columns].T), intercept
 
+    def core_arguments(self) -> dict[str, Any]:
+        """Return what every function of the core asks for, beside design, targets and offset."""
+        return {
+            "group_weights": self.group_weights,
+            "loss": self.loss,
+            "delta": self.delta,
+            "sample_weight": self.sample_weight,
+            "fit_intercept": self.fit_intercept,
+        }
+
     def design(self) -> Any:
         """Return the design in the core, which reads the arrays in place."""
         if isinstance(self.X, MaskedDesign):

@@ -63,14 +63,10 @@ def critical_alpha(problem: Problem, n_threads: int) -> float:
     alpha = core.group_lasso_alpha_max(
         problem.design(),
         problem.y,
-        group_weights=problem.group_weights,
-        loss=problem.loss,
-        delta=problem.delta,
-        sample_weight=problem.sample_weight,
+        **problem.core_arguments(),
         offset=problem.offset,
         l1=_scaled_down(problem.l1, problem.exponent),
         positive=problem.positive,
-        fit_intercept=problem.fit_intercept,
         n_threads=n_threads,
     )
     return float(np.ldexp(alpha, problem.exponent))
@@ -123,16 +119,12 @@ def _solved_by_core(
     results: list[dict[str, Any]] = core.solve_group_lasso(
         problem.design(),
         problem.y,
-        group_weights=problem.group_weights,
-        loss=problem.loss,
-        delta=problem.delta,
-        sample_weight=problem.sample_weight,
+        **problem.core_arguments(),
         offset=problem.offset,
         alphas=alphas,
         l1=_scaled_down(problem.l1, e),
         l2=problem.l2,
         positive=problem.positive,
-        fit_intercept=problem.fit_intercept,
         tol=options.tol,
         max_iter=options.max_iter,
         max_seconds=np.inf if options.max_time is None else options.max_time,

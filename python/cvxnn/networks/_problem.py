@@ -12,6 +12,7 @@ from cvxnn._checks import one_of, positive_number
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
 from cvxnn.networks._activations import slope_of
+from cvxnn.networks._conflicts import refuse_conflicts
 from cvxnn.networks._layers import BIASES, midrange
 from cvxnn.networks._losses import (
     LossFunctions,
@@ -29,8 +30,6 @@ Array = NDArray[np.float64]
 
 _LOWEST, _HIGHEST = 64.0, 4096.0  # column for free biases, over the radius of the data
 _LOST = 0.1  # share of the tolerance that its inflation may take
-_PROPORTIONAL = 1e-12  # targets of equal samples, against the largest, up to rounding
-_LINEAR = 1e-9  # the same for opposite ones
 _BALANCED = 1e-9  # the sum of a dual vector that is zero but for rounding
 
 
@@ -182,7 +181,7 @@ class TrainingProblem:
             projection,
         )
         if functions.name == "interpolation":
-            _refuse_conflicts(problem)
+            refuse_conflicts(problem.inputs, problem.y, problem.first_sample, bias, activation)
         return problem
 
     def with_beta(self, beta: float) -> TrainingProblem:
@@ -323,74 +322,6 @@ def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:
     if loss.degree == 2 and not np.isfinite(squares):
         raise ValueError("y is too large: its sum of squares overflows double precision")
     return y
-
-
-def _refuse_conflicts(problem: TrainingProblem) -> None:
-    """Raise ValueError if no network interpolates the targets.
-
-    With biases: equal inputs. Without: inputs on a ray from the origin, to which outputs are
-    proportional; and opposite inputs, because phi(t) - phi(-t) is linear.
-    """
-    X, y = problem.inputs, problem.y.reshape(len(problem.y), -1)
-    lengths = np.ones(len(X))
-    if problem.bias == "none":
-        lengths = np.abs(X).max(axis=1, initial=0.0)
-        zero = np.flatnonzero((lengths == 0.0) & y.any(axis=1))
-        if len(zero) > 0:
-            raise ValueError(
-                f"sample {problem.first_sample[zero[0]]} of X is zero, where networks without "
-                "biases are zero, but its y is not"
-            )
-    rows = np.flatnonzero(lengths > 0.0)
-    directions, targets = X[rows] / lengths[rows, None], y[rows] / lengths[rows, None]
-    if problem.bias == "none" and problem.activation == "abs":
-        directions = directions * _sides(directions)
-    _refuse_if_apart(problem, rows, directions, targets)
-    if problem.bias == "none" and problem.activation != "abs":
-        _refuse_if_not_linear(directions, targets)
-
-
-def _sides(directions: Array) -> Array:
-    """Return the sign of the first entry of each row that is not zero, as a column."""
-    first = directions[np.arange(len(directions)), np.argmax(directions != 0.0, axis=1)]
-    return np.asarray(np.sign(first)[:, None])
-
-
-def _refuse_if_apart(
-    problem: TrainingProblem, rows: NDArray[np.intp], directions: Array, targets: Array
-) -> None:
-    order = np.lexsort(directions.T[::-1])
-    ahead, behind = order[1:], order[:-1]
-    same = (directions[ahead] == directions[behind]).all(axis=1)
-    close = _PROPORTIONAL * np.abs(targets).max(axis=0, initial=0.0)
-    apart = (np.abs(targets[ahead] - targets[behind]) > close).any(axis=1)
-    conflicts = np.flatnonzero(same & apart)
-    if len(conflicts) > 0:
-        samples = problem.first_sample[rows[[behind[conflicts[0]], ahead[conflicts[0]]]]]
-        i, j = sorted(samples.tolist())
-        factor = ", up to a factor," if problem.bias == "none" else ""
-        raise ValueError(
-            f"samples {i} and {j} agree in X{factor} but their targets y differ: no network "
-            "interpolates them"
-        )
-
-
-def _refuse_if_not_linear(directions: Array, targets: Array) -> None:
-    """Check that f(x) - f(-x), where both are given, can be linear in x."""
-    sides = _sides(directions)
-    axes, axis_of = np.unique(directions * sides, axis=0, return_inverse=True)
-    sums = np.full((2, len(axes), targets.shape[1]), np.nan)
-    sums[(sides[:, 0] < 0.0).astype(int), axis_of.ravel()] = targets
-    odd = sums[0] - sums[1]
-    both = ~np.isnan(odd).any(axis=1)
-    if not both.any():
-        return
-    left = odd[both] - axes[both] @ np.linalg.lstsq(axes[both], odd[both])[0]
-    if np.any(np.abs(left) > _LINEAR * np.abs(targets).max(axis=0)):
-        raise ValueError(
-            "X has samples x and -x for which y(x) - y(-x) is not linear in x: no network without "
-            "biases interpolates them"
-        )
 
 
 def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

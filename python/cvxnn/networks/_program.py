@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -102,19 +102,16 @@ def solve_program(
         raw = core.solve_cone_program(scaled.design, cells.packed, *arrays, cones=cones, **options)
     n_cells = len(raw["packed"]) if cells is None else cells.n_cells
     bound, dual = scaled.lower_bound(raw), scaled.unscaled_dual(raw)
-    design_bound = None
     if seed is not None:
         support = support_bound(problem, dual, 0.0, "relaxation")
         bound, dual = problem.bound_from(dual, support)
-    else:
-        if problem.inflation > 1.0 or problem.loss.name == "interpolation":
-            bound, dual = problem.bound_from(dual, problem.beta * problem.inflation)
-        if problem.projection is not None:
-            design_bound = bound
-            unseen = problem.projection.cost(dual)
-            bound, dual = problem.bound_from(dual, problem.beta * problem.inflation + unseen)
-    solution = scaled.solution(raw, n_cells, bound, dual)
-    return solution if design_bound is None else replace(solution, design_bound=design_bound)
+    elif problem.inflation > 1.0 or problem.loss.name == "interpolation":
+        bound, dual = problem.bound_from(dual, problem.beta * problem.inflation)
+    design_bound = bound
+    if seed is None and problem.projection is not None:
+        unseen = problem.projection.cost(dual)
+        bound, dual = problem.bound_from(dual, problem.beta * problem.inflation + unseen)
+    return scaled.solution(raw, n_cells, bound, design_bound, dual)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,9 +161,9 @@ class _Scaled:
         return np.asarray(np.ldexp(raw["dual"], exponent)).reshape(self.y.shape)
 
     def solution(
-        self, raw: dict[str, Any], n_cells: int, bound: float, dual: Array
+        self, raw: dict[str, Any], n_cells: int, bound: float, design_bound: float, dual: Array
     ) -> ConvexSolution:
-        """Undo the scaling of what the core returned; the last bound is the one given."""
+        """Undo the scaling of what the core returned; the last bound is `bound`."""
         lengths = np.linalg.norm(raw["weights"], axis=1)
         history = np.array(
             [tuple(self.progress(step)[name] for name in _HISTORY) for step in raw["history"]],
@@ -181,7 +178,7 @@ class _Scaled:
             outputs=np.array(raw["targets"], dtype=np.intp),
             n_cells=n_cells,
             lower_bound=bound,
-            design_bound=bound,
+            design_bound=design_bound,
             dual=dual,
             status=raw["status"],
             history=history,
