@@ -27,8 +27,8 @@ class MaskedDesign(LinearOperator):
     Columns ``i * d`` to ``(i + 1) * d - 1`` belong to cell i. It stands for a dense array in
     `GroupLasso`, its relatives, `group_lasso_path` and `alpha_max`, where each cell is a group.
     It takes the memory of X and of one bit per sample and cell. With `gates` these bits are made
-    anew whenever they are needed, which is slower (by up to about d / 6) and takes the memory of
-    the gates alone; other samples, to predict for, are paired with the same gates.
+    anew whenever they are needed, which is slower (a sweep over 64 columns ten times) and takes the
+    memory of the gates alone; other samples, to predict for, are paired with the same gates.
 
     Parameters
     ----------
