@@ -139,8 +139,8 @@ class ReLURegressor(ConvexRegressor):
         proves its bound at the end. scikit-learn's callbacks get the same, as the metadata of tasks
         named "round", and may stop the training (set_callbacks, from scikit-learn 1.9 on).
     guaranteed_ratio_ : float
-        With `rank`: the objective is at most this times the optimum, by what is left out of the
-        data alone.
+        With `rank`: the objective is at most this times the optimum, by the bound on the directions
+        and the size of what is left out of the data; `certificate_` may say less or more.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
