@@ -1,9 +1,7 @@
 // The convex program of a network over given cells, and its pricing.
-#include <optional>
-
-#include "convert.hpp"
 #include "cvxnn/column_generation.hpp"
 #include "cvxnn/cone_program.hpp"
+#include "solving.hpp"
 
 namespace cvxnn::python {
 namespace {
@@ -30,37 +28,8 @@ struct Problem {
   Problem(const Problem&) = delete;
 };
 
-py::dict to_dict(const Progress& progress) {
-  using namespace py::literals;
-  return py::dict("round"_a = progress.round, "seconds"_a = progress.seconds,
-                  "objective"_a = progress.objective, "lower_bound"_a = progress.lower_bound,
-                  "n_neurons"_a = progress.n_active);
-}
-
-py::dict to_dict(const Program& program, const Solution& solution) {
-  using namespace py::literals;
-  const Index m = static_cast<Index>(solution.blocks.size());
-  Matrix weights(m, program.design.n_features());
-  Vector signs(m);
-  std::vector<Index> cells;
-  std::vector<Index> targets;
-  for (Index j = 0; j < m; ++j) {
-    const Block& block = solution.blocks[j];
-    weights.row(j) = block.u.transpose();
-    signs(j) = program.sign_of(block.id);
-    cells.push_back(program.cell_of(block.id));
-    targets.push_back(program.target_of(block.id));
-  }
-  const Matrix dual = solution.dual.reshaped(program.design.n_samples(), program.n_targets);
-  py::list history;
-  for (const Progress& progress : solution.history) history.append(to_dict(progress));
-  return py::dict("status"_a = name_of(solution.status), "weights"_a = weights, "signs"_a = signs,
-                  "cells"_a = cells, "targets"_a = targets, "objective"_a = solution.objective,
-                  "lower_bound"_a = solution.lower_bound, "dual"_a = dual, "history"_a = history);
-}
-
 py::dict to_dict(const HiddenLayer& layer, double beta, const GlobalSolution& solution) {
-  py::dict result = to_dict(solution.program(layer, beta), solution);
+  py::dict result = solution_dict(solution.program(layer, beta), solution);
   result["packed"] = from_cells(solution.cells);
   return result;
 }
@@ -70,12 +39,6 @@ HiddenLayer to_layer(const Matrix& X, double slope, Index patches, const MatrixV
     throw std::invalid_argument("X must have `patches` rows for each row of y");
   }
   return {X, slope, patches};
-}
-
-std::unique_ptr<Loss> to_loss(const std::string& name, const MatrixView& y,
-                              const VectorView& sample_weight, double delta, bool free_offset) {
-  auto loss = make_loss(name, y, sample_weight, delta);
-  return free_offset ? profiled(std::move(loss)) : std::move(loss);
 }
 
 // A solution of a similar problem: weights, one row a block, their signs, targets and cells, and
@@ -117,22 +80,6 @@ Neurons to_neurons(const Start& start) {
   return neurons;
 }
 
-using OnRound = std::optional<std::function<bool(py::dict)>>;
-
-SolverOptions to_options(double tol, int max_rounds, double max_seconds, const OnRound& on_round) {
-  SolverOptions options;
-  options.tol = tol;
-  options.max_rounds = max_rounds;
-  options.max_seconds = max_seconds;
-  if (on_round) {
-    options.on_round = [&](const Progress& progress) {
-      const py::gil_scoped_acquire gil;
-      return (*on_round)(to_dict(progress));
-    };
-  }
-  return options;
-}
-
 }  // namespace
 
 void bind_cone_program(py::module_& m) {
@@ -150,7 +97,7 @@ void bind_cone_program(py::module_& m) {
           return solve_cone_program(problem.program, *loss, options, execution(n_threads),
                                     {to_blocks(problem.program, start), 0.0});
         });
-        return to_dict(problem.program, solution);
+        return solution_dict(problem.program, solution);
       },
       py::arg("X").noconvert(), py::arg("packed").noconvert(), py::arg("y").noconvert(),
       py::arg("sample_weight").noconvert(), py::kw_only(), py::arg("loss"), py::arg("delta") = 1.0,

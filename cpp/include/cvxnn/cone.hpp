@@ -26,6 +26,11 @@ class ConeProjector {
 
   const Vector& point() const { return point_; }
 
+  // Of the rows that `tight` named on return, in its order; rounding may leave one below zero.
+  Eigen::Ref<const Vector> multipliers() const {
+    return multipliers_.head(static_cast<Index>(active_.size()));
+  }
+
   // An upper bound on max {c . u : u in K, ||u|| <= 1} for c = z, valid whatever the rounding in
   // the active-set iterations: the norm of z + M' lambda evaluated for the final lambda >= 0.
   double support_bound(const Cone& cone, const Vector& z) const;

@@ -18,6 +18,8 @@ struct Program {
   Index n_targets = 1;
   bool both_signs = true;  // of outputs, where there are cones; otherwise +1 only
 
+  Index width() const { return design.n_features(); }  // entries of a block
+  Index n_samples() const { return design.n_samples(); }
   Index signs() const { return cones && both_signs ? 2 : 1; }
   Index n_cells() const { return design.cells->size(); }
   Index n_blocks() const { return n_targets * n_cells() * signs(); }

@@ -14,12 +14,12 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._support import support_bound
 
-__all__ = ["ConvexSolution", "Neurons", "solve_program"]
+__all__ = ["HISTORY", "ConvexSolution", "Neurons", "OnRound", "ScaledProblem", "solve_program"]
 
 Array = NDArray[np.float64]
 
 _MAX_ROUNDS = 1000
-_HISTORY = {"seconds": "f8", "objective": "f8", "lower_bound": "f8", "n_neurons": "i8"}
+HISTORY = {"seconds": "f8", "objective": "f8", "lower_bound": "f8", "n_neurons": "i8"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ def solve_program(
     come from bounds over all; with a `seed`, from a local search, and the bound from a relaxation.
     It begins with the neurons of `start`, if there are any.
     """
-    scaled = _Scaled.from_problem(problem)
+    scaled = ScaledProblem.from_problem(problem)
     options: dict[str, Any] = {
         "loss": problem.loss.name,
         "delta": scaled.delta,
@@ -115,7 +115,7 @@ def solve_program(
 
 
 @dataclass(frozen=True, eq=False)
-class _Scaled:
+class ScaledProblem:
     """X and y times powers of two, which changes nothing but keeps squares in range.
 
     With X = 2^a X' and y = 2^b y' the problem in u' = 2^(a - b) u, for a loss of degree g, has the
@@ -132,7 +132,7 @@ class _Scaled:
     degree: int
 
     @classmethod
-    def from_problem(cls, problem: TrainingProblem) -> _Scaled:
+    def from_problem(cls, problem: TrainingProblem) -> ScaledProblem:
         loss = problem.loss
         design, a = problem.scaled_design()
         b = exponent_of(problem.centred_y) if loss.degree else 0
@@ -166,8 +166,8 @@ class _Scaled:
         """Undo the scaling of what the core returned; the last bound is `bound`."""
         lengths = np.linalg.norm(raw["weights"], axis=1)
         history = np.array(
-            [tuple(self.progress(step)[name] for name in _HISTORY) for step in raw["history"]],
-            dtype=list(_HISTORY.items()),
+            [tuple(self.progress(step)[name] for name in HISTORY) for step in raw["history"]],
+            dtype=list(HISTORY.items()),
         )
         history[-1]["lower_bound"] = bound
         return ConvexSolution(

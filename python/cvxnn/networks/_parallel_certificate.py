@@ -1,0 +1,132 @@
+"""A proved lower bound on what training parallel three-layer networks could reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cvxnn.networks._nested_cells import NestedCells, every_nested_cell, lumped_cells
+from cvxnn.networks._nested_program import nested_support, unlisted_support
+from cvxnn.networks._parallel_model import ParallelModel
+from cvxnn.networks._problem import TrainingProblem
+
+__all__ = ["ParallelCertificate", "all_cells", "support_of"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ParallelCertificate:
+    """How far a parallel three-layer network can be from the optimum of its training problem.
+
+    Parameters
+    ----------
+    objective : float
+        Training objective of the network itself, by its own forward pass.
+    lower_bound : float
+        No network within `scope` has a smaller objective.
+    scope : {"global", "patterns"}
+        "global": no network, of any number of branches with so many neurons, is below
+        `lower_bound`. "patterns": none whose branches have the given patterns is.
+    method : {"cells", "patterns", "branch_and_bound", "relaxation"}
+        How the bound was proved: by a list of the patterns of both layers, all of them or those
+        given, or for all of them from two-layer networks, priced by "branch_and_bound" or
+        "relaxation" (valid, but loose).
+    n_cells : int
+        Number of patterns of both layers that were looked at.
+    dual : ndarray of shape (n, C)
+        The feasible point of the dual problem whose value is `lower_bound`.
+    beta, loss, bias, delta : float, str, str, float
+        The training problem.
+    model : ParallelModel
+        Its regulariser and the widths of branches.
+    cells : NestedCells or None
+        The patterns that a bound of scope "patterns" is about.
+    """
+
+    objective: float
+    lower_bound: float
+    scope: str
+    method: str
+    n_cells: int
+    dual: Array = field(repr=False)
+    beta: float
+    loss: str
+    bias: str
+    delta: float
+    model: ParallelModel
+    cells: NestedCells | None = field(default=None, repr=False)
+
+    @property
+    def gap(self) -> float:
+        """Largest possible distance of the objective from the optimum."""
+        return max(0.0, self.objective - self.lower_bound)
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap divided by the objective."""
+        return self.gap / abs(self.objective) if self.gap > 0.0 else 0.0
+
+    def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
+        """Prove the lower bound again, from the dual vector and the data alone.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            The training inputs.
+        y : array-like of shape (n,) or (n, C)
+            The targets as the loss sees them: -1 and 1, or one-hot, for classifiers.
+        sample_weight : array-like of shape (n,), optional
+            The weights used in training.
+
+        Returns
+        -------
+        bool
+            Whether the bound holds, up to a relative 1e-9 for rounding.
+        """
+        problem = TrainingProblem.from_arrays(
+            X,
+            y,
+            loss=self.loss,
+            delta=self.delta,
+            beta=self.beta * self.model.strength,
+            bias=self.bias,
+            sample_weight=sample_weight,
+        )
+        shape = problem.n_all, problem.n_outputs
+        if self.dual.shape != shape or not np.isfinite(self.dual).all():
+            return False
+        v = problem.gather(self.dual)
+        cells = self.cells
+        if cells is not None:
+            cells = cells.with_samples(problem.first_sample)
+        elif self.method == "cells":
+            cells = all_cells(problem, self.model, 1)
+        proved, _ = problem.bound_from(v, support_of(problem, self.model, cells, v, self.method))
+        return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))
+
+
+def all_cells(problem: TrainingProblem, model: ParallelModel, n_threads: int) -> NestedCells:
+    """Return every nested cell of a model; TooManyCells if that is too many."""
+    if model.m1 is None:
+        return lumped_cells(problem.design, n_threads)
+    return every_nested_cell(problem.design, model.m1, n_threads)
+
+
+def support_of(
+    problem: TrainingProblem,
+    model: ParallelModel,
+    cells: NestedCells | None,
+    v: Array,
+    method: str,
+    *,
+    n_threads: int = 1,
+) -> float:
+    """Bound what branches gain at v by the method that a certificate names; beta at least."""
+    if method in ("cells", "patterns"):
+        assert cells is not None
+        supports = nested_support(problem, model, cells, v, n_threads=n_threads)
+        return max(problem.beta, float(supports.max(initial=0.0)))
+    return max(problem.beta, unlisted_support(problem, model, v, method))
