@@ -26,10 +26,13 @@ __all__: list[str] = [
     "group_lasso_alpha_max",
     "locate_cells",
     "max_support",
+    "nested_interiors",
+    "price_nested",
     "project_onto_cell",
     "search_over_all_cells",
     "solve_cone_program",
     "solve_group_lasso",
+    "solve_nested_program",
     "solve_over_all_cells",
     "sort_cells",
     "uniform_cells",
@@ -232,6 +235,35 @@ def max_support(
     Upper bound on max |v . (A_i X u)|, rows of a sample added up, over ||u|| <= 1 in the given cells, or threshold if that is larger.
     """
 
+def nested_interiors(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    first: numpy.typing.NDArray[numpy.uint64],
+    members: numpy.typing.NDArray[numpy.int64],
+    signs: numpy.typing.NDArray[numpy.float64],
+    second: numpy.typing.NDArray[numpy.uint64],
+    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]"]:
+    """
+    Unit vectors strictly inside nested cells, one a row; zeros where rounding leaves nothing.
+    """
+
+def price_nested(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    first: numpy.typing.NDArray[numpy.uint64],
+    members: numpy.typing.NDArray[numpy.int64],
+    signs: numpy.typing.NDArray[numpy.float64],
+    second: numpy.typing.NDArray[numpy.uint64],
+    v: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
+    threshold: typing.SupportsFloat | typing.SupportsIndex,
+    separate_norms: bool,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"]:
+    """
+    Upper bounds on max -s v . D_l F u over N(u) <= 1 in each nested cell, for s = 1 and -1 one after the other; not resolved below the threshold.
+    """
+
 def project_onto_cell(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     packed: numpy.typing.NDArray[numpy.uint64],
@@ -332,6 +364,32 @@ def solve_group_lasso(
 ) -> list:
     """
     The group lasso for each of the alphas.
+    """
+
+def solve_nested_program(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    first: numpy.typing.NDArray[numpy.uint64],
+    members: numpy.typing.NDArray[numpy.int64],
+    signs: numpy.typing.NDArray[numpy.float64],
+    second: numpy.typing.NDArray[numpy.uint64],
+    interiors: typing.Annotated[
+        numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"
+    ],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
+    loss: str,
+    delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    beta: typing.SupportsFloat | typing.SupportsIndex,
+    separate_norms: bool,
+    tol: typing.SupportsFloat | typing.SupportsIndex,
+    max_rounds: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    on_round: collections.abc.Callable[[dict], bool] | None = None,
+) -> dict:
+    """
+    Minimise loss(sum_b s_b D_b F_b u_b) + beta sum_b N(u_b) over nested cells: row i of members are the patterns of first that branch i adds up with signs, row i of second is its own. N is the norm, or with separate_norms the sum of the norms of the parts of u_b. Each block adds to one target, a column of y.
     """
 
 def solve_over_all_cells(

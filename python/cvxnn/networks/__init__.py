@@ -1,4 +1,4 @@
-"""Two-layer ReLU networks trained by convex optimisation, with certificates."""
+"""ReLU networks trained by convex optimisation, with certificates."""
 
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify, certify_everywhere
@@ -13,6 +13,9 @@ from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._interpolation import min_norm_interpolation
 from cvxnn.networks._linear_network import LinearNetwork
 from cvxnn.networks._network import Network
+from cvxnn.networks._parallel import ParallelReLUClassifier, ParallelReLURegressor
+from cvxnn.networks._parallel_certificate import ParallelCertificate
+from cvxnn.networks._parallel_network import ParallelNetwork
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
 from cvxnn.networks._regressors import ReLURegressor
@@ -30,6 +33,10 @@ __all__ = [
     "LinearNetwork",
     "Network",
     "NetworkDisplay",
+    "ParallelCertificate",
+    "ParallelNetwork",
+    "ParallelReLUClassifier",
+    "ParallelReLURegressor",
     "ReLUClassifier",
     "ReLUClassifierCV",
     "ReLURegressor",

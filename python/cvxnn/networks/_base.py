@@ -14,6 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cvxnn._callbacks import CallbackSupportMixin, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
+from cvxnn.networks._parallel_training import TrainedBranches
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, choose_cells, train
 
@@ -65,27 +66,30 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
             )
             self._keep(trained)
         if fell_short(trained):
-            warnings.warn(
-                f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "
-                f"{self.certificate_.relative_gap:.1e}, tol={self.tol:g}",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            self._warn()
 
-    def _keep(self, trained: Trained) -> None:
-        self.network_ = trained.network
-        self.certificate_ = trained.certificate
+    def _warn(self) -> None:
+        warnings.warn(
+            f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "
+            f"{self.certificate_.relative_gap:.1e}, tol={self.tol:g}",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+    def _keep(self, trained: Trained | TrainedBranches) -> None:
+        self.network_: Any = trained.network
+        self.certificate_: Any = trained.certificate
         self.status_ = trained.status
         self.history_ = trained.history
         self.n_iter_ = max(1, len(trained.history) - 1)
         self.__dict__.pop("guaranteed_ratio_", None)
-        if trained.guaranteed_ratio is not None:
+        if isinstance(trained, Trained) and trained.guaranteed_ratio is not None:
             self.guaranteed_ratio_ = trained.guaranteed_ratio
 
     def _raw_outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
         checked = validate_data(self, X, dtype=np.float64, reset=False)
-        return self.network_.predict(checked)
+        return np.asarray(self.network_.predict(checked))
 
 
 def fell_short(trained: Trained) -> bool:

@@ -54,7 +54,7 @@ class NestedCells:
     @property
     def m1(self) -> int:
         """The number of first-layer neurons of a branch."""
-        return self.members.shape[1]
+        return int(self.members.shape[1])
 
     @property
     def gates(self) -> Array:
@@ -160,7 +160,7 @@ def sampled_cells(
     design: Array, m1: int, n_cells: int, generator: np.random.RandomState
 ) -> NestedCells:
     """Return the distinct nested cells of that many random branches, as far as they are on."""
-    m, d = design.shape
+    d = design.shape[1]
     found: list[NestedCells] = []
     for first in range(0, n_cells, _BATCH):
         shape = min(_BATCH, n_cells - first), m1
@@ -203,14 +203,12 @@ def _first_layer(design: Array, n_threads: int) -> Bits:
 def _second_layer(design: Array, patterns: Bits, signs: Array) -> Bits:
     """Return the patterns that a branch of given first-layer neurons may have, but for zero."""
     gates = patterns.T * signs  # (n, m1)
-    decided = (gates > 0.0).any(axis=1)
+    decided = np.asarray((gates > 0.0).any(axis=1))
     mixed = np.flatnonzero(decided & (gates < 0.0).any(axis=1) & design.any(axis=1))
     if len(mixed) == 0:
         return decided[None] if decided.any() else np.zeros((0, len(design)), dtype=np.bool_)
     rows = (gates[mixed, :, None] * design[mixed, None, :]).reshape(len(mixed), -1)
-    packed = core.enumerate_cells(
-        core.Arrangement(np.asfortranarray(rows)), "auto", True, 1
-    )
+    packed = core.enumerate_cells(core.Arrangement(np.asfortranarray(rows)), "auto", True, 1)
     chosen = Cells(packed, len(mixed)).to_dense()
     second = np.tile(decided, (len(chosen), 1))
     second[:, mixed] = chosen

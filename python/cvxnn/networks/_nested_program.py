@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cvxnn._native import core
 from cvxnn.networks._nested_cells import NestedCells
-from cvxnn.networks._parallel_model import ParallelModel
+from cvxnn.networks._parallel_model import Branches, ParallelModel
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks._support import support_bound
@@ -23,12 +23,10 @@ _MAX_ROUNDS = 200
 
 @dataclass(frozen=True, eq=False)
 class NestedSolution:
-    """Optimum of the program over given nested cells, one row per branch."""
+    """Optimum of the program over given nested cells."""
 
-    vectors: Array  # (K, m1, d): u_1, .., u_m1
-    signs: Array  # (K, m1): the s_j
-    output_signs: Array  # (K,)
-    outputs: NDArray[np.intp]  # (K,): which output
+    branches: Branches
+    n_cells: int  # in the program
     dual: Array  # (n,), or (n, C): feasible for the cells with an interior
     status: str
     history: NDArray[np.void]
@@ -51,7 +49,7 @@ def solve_nested(
     """
     scaled = ScaledProblem.from_problem(problem)
     interiors = core.nested_interiors(scaled.design, *cells.packed(), n_threads=n_threads)
-    inside = interiors.any(axis=1)
+    inside = np.asarray(interiors.any(axis=1))
     cells = cells[inside]
     raw = core.solve_nested_program(
         scaled.design,
@@ -70,13 +68,19 @@ def solve_nested(
         on_round=None if on_round is None else lambda step: on_round(scaled.progress(step)),
     )
     rows = np.array(raw["cells"], dtype=np.intp)
-    vectors = np.ldexp(raw["weights"], scaled.b - scaled.a).reshape(len(rows), cells.m1, scaled.design.shape[1])
+    vectors = np.ldexp(raw["weights"], scaled.b - scaled.a).reshape(
+        len(rows), cells.m1, scaled.design.shape[1]
+    )
     history = [tuple(scaled.progress(step)[name] for name in HISTORY) for step in raw["history"]]
-    return NestedSolution(
-        vectors,
+    branches = Branches(
+        vectors.reshape(len(rows), cells.m1, scaled.design.shape[1]),
         cells.signs[rows],
         raw["signs"],
         np.array(raw["targets"], dtype=np.intp),
+    )
+    return NestedSolution(
+        branches,
+        len(inside),
         scaled.unscaled_dual(raw),
         raw["status"],
         np.array(history, dtype=list(HISTORY.items())),
@@ -112,7 +116,9 @@ def nested_support(
     return np.column_stack(supports[1:])
 
 
-def unlisted_support(problem: TrainingProblem, model: ParallelModel, v: Array, method: str) -> float:
+def unlisted_support(
+    problem: TrainingProblem, model: ParallelModel, v: Array, method: str
+) -> float:
     """Bound what any branch gains at v, none of their cells listed.
 
     An active branch is no larger than the sum of its first-layer neurons of positive sign, and only
@@ -124,6 +130,8 @@ def unlisted_support(problem: TrainingProblem, model: ParallelModel, v: Array, m
     spread = 1.0 if model.separate_norms else float(np.sqrt(model.m1 or 1))
     parts = [np.maximum(v, 0.0), np.maximum(-v, 0.0)]
     floor = problem.beta / spread
-    return spread * max(
-        support_bound(problem, part, floor, method) for part in parts if part.any()
-    ) if v.any() else 0.0
+    return (
+        spread * max(support_bound(problem, part, floor, method) for part in parts if part.any())
+        if v.any()
+        else 0.0
+    )

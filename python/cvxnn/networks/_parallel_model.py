@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.networks._nested_cells import NestedCells
 from cvxnn.networks._parallel_network import ParallelNetwork
 from cvxnn.networks._problem import TrainingProblem
 
-__all__ = ["REGULARIZERS", "ParallelModel", "network_of_branches"]
+__all__ = ["REGULARIZERS", "Branches", "ParallelModel", "network_of_branches"]
 
 Array = NDArray[np.float64]
 
 # Whether the penalty of a branch is the sum of the norms of its u_j, otherwise the norm of them all
 REGULARIZERS = {"weight_decay": True, "unit_columns": False, "path": False, "power": True}
+
+
+@dataclass(frozen=True, eq=False)
+class Branches:
+    """Branches ``s_b (sum_j s_bj (x . u_bj)_+)_+``, each adding to one output."""
+
+    vectors: Array  # (K, m1, d): the u_bj, with a bias last if there are biases
+    signs: Array  # (K, m1): the s_bj
+    output_signs: Array  # (K,): the s_b
+    outputs: NDArray[np.intp]  # (K,)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> Branches:
+        return Branches(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    def with_vectors(self, vectors: Array) -> Branches:
+        """Return the same with other u."""
+        return replace(self, vectors=vectors)
+
+    def joined(self, other: Branches) -> Branches:
+        """Return these and those of `other`."""
+        both = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        return Branches(*map(np.concatenate, both))
+
+    def layers(self, design: Array) -> tuple[Array, Array]:
+        """Return what leaves the first layer, (K, m1, n), and the second, (K, n)."""
+        first = np.maximum(self.vectors @ design.T, 0.0)
+        return first, np.maximum(np.einsum("kjn,kj->kn", first, self.signs), 0.0)
 
 
 @dataclass(frozen=True)
@@ -47,31 +76,16 @@ class ParallelModel:
 
     def norms(self, vectors: Array) -> Array:
         """Return the norms of branches, from their u of shape (K, m1, d)."""
-        lengths = np.linalg.norm(vectors, axis=2)
-        return lengths.sum(axis=1) if self.separate_norms else np.linalg.norm(lengths, axis=1)
+        lengths: Array = np.linalg.norm(vectors, axis=2)
+        norms = lengths.sum(axis=1) if self.separate_norms else np.linalg.norm(lengths, axis=1)
+        return np.asarray(norms)
 
 
 def network_of_branches(
-    problem: TrainingProblem,
-    model: ParallelModel,
-    vectors: Array,
-    signs: Array,
-    output_signs: Array,
-    outputs: NDArray[np.intp],
+    problem: TrainingProblem, model: ParallelModel, branches: Branches
 ) -> ParallelNetwork:
-    """Return the cheapest network with branches ``s_b (sum_j s_bj (x . u_bj)_+)_+``.
-
-    Parameters
-    ----------
-    problem : TrainingProblem
-    model : ParallelModel
-    vectors : ndarray of shape (K, m1, d)
-        The u_bj, with a bias last if the problem has biases.
-    signs : ndarray of shape (K, m1)
-        The s_bj.
-    output_signs, outputs : ndarray of shape (K,)
-        The s_b, and which output a branch adds to.
-    """
+    """Return the cheapest network with these branches."""
+    vectors, signs = branches.vectors, branches.signs
     lengths = np.linalg.norm(vectors, axis=2)
     total = model.norms(vectors)
     m2 = model.m2
@@ -92,12 +106,7 @@ def network_of_branches(
             last = roots
     first = vectors * np.where(lengths > 0.0, first_scale, 0.0)[:, :, None]
     weights = np.zeros((len(vectors), m2, problem.n_outputs))
-    weights[np.arange(len(vectors)), :, outputs] = (output_signs * last)[:, None]
+    weights[np.arange(len(vectors)), :, branches.outputs] = (branches.output_signs * last)[:, None]
     if problem.bias == "none":
         return ParallelNetwork(first, np.zeros(lengths.shape), second, weights)
     return ParallelNetwork(first[:, :, :-1], first[:, :, -1], second, weights)
-
-
-def branches_of(cells: NestedCells, vectors: Array, rows: NDArray[np.intp]) -> tuple[Array, Array]:
-    """Return u of shape (K, m1, d) and the signs of branches that lie in the given cells."""
-    return vectors.reshape(len(rows), cells.m1, -1), cells.signs[rows]

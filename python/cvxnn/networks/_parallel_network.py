@@ -117,7 +117,8 @@ class ParallelNetwork(SavedInFiles):
         second = np.einsum(
             "nkj,kjl->nkl", np.maximum(first, 0.0), self.second_weights, optimize=True
         )
-        return np.einsum("nkl,klc->nc", np.maximum(second, 0.0), self.output_weights, optimize=True)
+        last = np.maximum(second, 0.0)
+        return np.asarray(np.einsum("nkl,klc->nc", last, self.output_weights, optimize=True))
 
     def penalty(self, regularizer: str, *, bias: str = "regularized") -> float:
         """Return the regulariser of the weights, summed over branches.

@@ -8,7 +8,7 @@ from scipy.optimize import linprog, nnls
 
 from cvxnn.networks._activations import activated
 
-__all__ = ["pruned_layers"]
+__all__ = ["fewest", "pruned_layers"]
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def pruned_layers(
     contributions = (activations.T[:, :, None] * outputs[:, None, :]).reshape(len(hidden), -1).T
     silent = ~contributions.any(axis=0)
     hidden, outputs, contributions = hidden[~silent], outputs[~silent], contributions[:, ~silent]
-    share = _vertex(contributions, _strengths(hidden, outputs))
+    share = fewest(contributions, _strengths(hidden, outputs))
     kept = share > 0.0
     root = np.sqrt(share[kept])[:, None]
     return hidden[kept] * root, outputs[kept] * root
@@ -86,7 +86,7 @@ def _balanced(hidden: Array, outputs: Array) -> tuple[Array, Array]:
     return hidden * into[:, None], outputs * out[:, None]
 
 
-def _vertex(contributions: Array, strengths: Array) -> Array:
+def fewest(contributions: Array, strengths: Array) -> Array:
     """Return c >= 0 of least c . strengths with contributions @ c = contributions @ 1, a vertex."""
     n_neurons = contributions.shape[1]
     if n_neurons == 0:
