@@ -115,7 +115,9 @@ def least_nuclear_norm(
         before = Z
         Z = _shrunk(relaxed + multipliers, strength / step)
         multipliers = multipliers + relaxed - Z
-        primal, moved = np.linalg.norm(smooth - Z), np.linalg.norm(Z - before)
+        # residuals compared relative to what they are of: the two have scales of their own
+        primal = np.linalg.norm(smooth - Z) * np.linalg.norm(multipliers)
+        moved = np.linalg.norm(Z - before) * np.linalg.norm(Z)
         if iteration % _CHECKS == 0 and max(primal, moved) > _UNBALANCED * min(primal, moved):
             factor = _SCALE if primal > moved else 1.0 / _SCALE
             step, multipliers = step * factor, multipliers / factor
