@@ -75,9 +75,9 @@ class CircularNorm:
             if n_iter >= max_iter:
                 status = "iteration_limit"
                 break
-            accuracy *= min(0.1, _SAFETY * tol * value / (accuracy * zero))
+            accuracy = min(0.1 * accuracy, _SAFETY * tol * value / zero)
             start = problem.start(coordinates, nothing)
-        return Branches(filters, weights, rows.root * dual, bound, status, n_iter)
+        return Branches(filters, weights, rows.dual(dual), status, n_iter)
 
     def _hartley(self, X: Array) -> Array:
         """Return the transforms of the rows."""

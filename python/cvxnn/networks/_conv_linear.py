@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -184,14 +184,12 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
         coef = network.coef
         constant = rows.constant(coef)
         self.network_ = _network(branches, constant, patches, self.architecture)
-        self.certificate_ = ConvLinearCertificate(
-            self.network_.objective(inputs, Y, beta=beta, sample_weight=weight),
-            branches.lower_bound,
-            branches.dual,
-            beta,
-            bool(self.fit_intercept),
-            norm,
+        objective = self.network_.objective(inputs, Y, beta=beta, sample_weight=weight)
+        certificate = ConvLinearCertificate(
+            objective, -np.inf, branches.dual, beta, bool(self.fit_intercept), norm
         )
+        bound = certificate.proved_bound(inputs, Y, sample_weight=weight)
+        self.certificate_ = replace(certificate, lower_bound=bound)
         single = targets.ndim == 1
         self.coef_ = coef[:, 0] if single else coef
         self.intercept_ = float(constant[0]) if single else constant

@@ -181,7 +181,7 @@ class DeepLinearRegressor(RegressorMixin, BaseEstimator):
         self.network_ = _network(coef, constant, depth, self.architecture)
         self.status_, self.n_iter_ = solution.status, max(1, solution.n_iter)
         penalty = self.network_.penalty(self.regularizer)
-        objective, bound, dual = penalty, solution.lower_bound, rows.root * solution.dual
+        objective, bound, dual = penalty, solution.lower_bound, rows.dual(solution.dual)
         if beta > 0.0:
             options: dict[str, Any] = {"beta": beta, "regularizer": self.regularizer}
             objective = self.network_.objective(inputs, Y, sample_weight=weight, **options)

@@ -56,16 +56,34 @@ class DualCertificate:
         bool
             Whether the bound holds, up to a relative 1e-9 for rounding.
         """
+        bound = self.proved_bound(X, y, sample_weight=sample_weight)
+        return bound >= self.lower_bound - _ROUNDING * abs(self.lower_bound)
+
+    def proved_bound(
+        self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Return the lower bound that the dual matrix proves, if need be scaled to be feasible.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `verify`.
+
+        Returns
+        -------
+        float
+            Minus infinity if no multiple of the dual matrix is feasible.
+        """
         inputs: Array = np.asarray(X, np.float64)
         Y: Array = np.asarray(y, np.float64).reshape(len(inputs), -1)
         ones = np.ones(len(inputs))
         weight = ones if sample_weight is None else np.asarray(sample_weight, np.float64)
         V = self.dual
         if V.shape != Y.shape or not np.isfinite(V).all() or np.any(V[weight == 0.0]):
-            return False
+            return -np.inf
         if self.fit_intercept:
             if np.any(np.abs(V.sum(axis=0)) > _ROUNDING * np.abs(V).sum(axis=0)):
-                return False
+                return -np.inf
             # constants would meet sums that are zero but for rounding
             inputs, Y = without_mean(inputs, weight)[0], without_mean(Y, weight)[0]
         support = self._dual_norm(inputs.T @ V)
@@ -74,7 +92,7 @@ class DualCertificate:
         if self.beta > 0.0:
             used = weight > 0.0
             value -= 0.5 * np.sum(V[used] ** 2 / weight[used, None])
-        return bool(value >= self.lower_bound - _ROUNDING * abs(self.lower_bound))
+        return float(value)
 
     @property
     def _limit(self) -> float:

@@ -25,6 +25,7 @@ class Rows:
     root: Array  # (n, 1): roots of the weights
     x_mean: Array  # (d,), zero if not centred
     y_mean: Array  # (C,)
+    centred: bool
 
     @classmethod
     def of(cls, X: Array, Y: Array, weight: Array, centred: bool) -> Rows:
@@ -34,7 +35,14 @@ class Rows:
             X, x_mean = without_mean(X, weight)
             Y, y_mean = without_mean(Y, weight)
         root = np.sqrt(weight)[:, None]
-        return cls(root * X, root * Y, root, x_mean, y_mean)
+        return cls(root * X, root * Y, root, x_mean, y_mean, centred)
+
+    def dual(self, V: Array) -> Array:
+        """Return what a dual matrix of the rows is for the samples, shape (n, C)."""
+        dual = self.root * V
+        if self.centred:  # columns that add up to zero but for rounding do so to the last bit
+            dual = dual - self.root**2 * (dual.sum(axis=0) / np.sum(self.root**2))
+        return dual
 
     def constant(self, coef: Array) -> Array:
         """Return the best constant beside a map, shape (C,)."""

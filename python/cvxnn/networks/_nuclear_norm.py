@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,7 @@ Array = NDArray[np.float64]
 
 _CHECKS = 10  # iterations between two looks at the gap
 _RELAXATION = 1.6
-_UNBALANCED = 5.0  # residuals that are so different change the step length
-_SCALE = 2.0  # by this factor
+_MOST_CHANGE = 10.0  # of the step length at a time, which brings residuals into balance
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,10 +116,11 @@ def least_nuclear_norm(
         Z = _shrunk(relaxed + multipliers, strength / step)
         multipliers = multipliers + relaxed - Z
         # residuals compared relative to what they are of: the two have scales of their own
-        primal = np.linalg.norm(smooth - Z) * np.linalg.norm(multipliers)
-        moved = np.linalg.norm(Z - before) * np.linalg.norm(Z)
-        if iteration % _CHECKS == 0 and max(primal, moved) > _UNBALANCED * min(primal, moved):
-            factor = _SCALE if primal > moved else 1.0 / _SCALE
+        primal = float(np.linalg.norm(smooth - Z) * np.linalg.norm(multipliers))
+        moved = float(np.linalg.norm(Z - before) * np.linalg.norm(Z))
+        if iteration % _CHECKS == 0 and max(primal, moved) > 0.0:
+            far = _MOST_CHANGE**2 * moved <= primal
+            factor = _MOST_CHANGE if far else max(1.0 / _MOST_CHANGE, sqrt(primal / moved))
             step, multipliers = step * factor, multipliers / factor
     return NuclearSolution(best, dual, highest, status, iteration)
 

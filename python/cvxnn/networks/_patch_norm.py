@@ -24,12 +24,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Branches:
-    """Filters with their output weights, and the dual matrix that bounds their objective."""
+    """Filters with their output weights, and a dual matrix that bounds their objective."""
 
     filters: Array  # (m, h)
     output_weights: Array  # (m, K, C)
     dual: Array  # (n, C)
-    lower_bound: float
     status: str
     n_iter: int
 
@@ -65,8 +64,7 @@ class PatchNorm:
         return Branches(
             filters,
             weights.reshape(len(filters), self.patches.count, rows.Y.shape[1]),
-            rows.root * solution.dual,
-            solution.lower_bound,
+            rows.dual(solution.dual),
             solution.status,
             solution.n_iter,
         )
