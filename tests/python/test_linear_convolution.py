@@ -235,6 +235,25 @@ def test_large_beta_gives_the_mean(architecture):
     assert model.certificate_.verify(X, Y)
 
 
+@pytest.mark.parametrize("beta", [1e-5, 1e-9])
+@pytest.mark.parametrize("architecture", MODELS)
+def test_nearly_interpolated_samples(architecture, beta):
+    random = np.random.default_rng(0)
+    X, y = random.standard_normal((5, 10)), random.standard_normal(5)
+    model = ConvLinearRegressor(beta, architecture=architecture, tol=1e-5).fit(X, y)
+    assert model.predict(X) == pytest.approx(y, abs=10 * beta)
+    assert model.certificate_.relative_gap <= 1e-5
+    assert model.certificate_.verify(X, y)
+
+
+@pytest.mark.parametrize("architecture", MODELS)
+def test_constant_features(architecture):
+    y = np.random.default_rng(0).standard_normal(6)
+    model = ConvLinearRegressor(architecture=architecture).fit(np.ones((6, 4)), y)
+    assert model.network_.n_neurons == 0
+    assert model.predict(np.ones((1, 4))) == pytest.approx([y.mean()])
+
+
 @pytest.mark.parametrize("architecture", MODELS)
 def test_constant_targets_and_shapes(architecture):
     model, X, Y = instance(architecture, 1)

@@ -49,8 +49,8 @@ class PatchNorm:
     def least(self, rows: Rows, beta: float, tol: float, max_iter: int) -> Branches:
         """Minimise ``||X W - Y||_F^2 / 2 + beta N(W)``, to a relative duality gap."""
         selection = _selection(self.patches)
-        # a feature in t patches is seen t times; times the root of t, to spread maps over the
-        # patches and to gather them keeps lengths
+        # with features times the roots of how often they are seen, and maps divided by these,
+        # spreading a map over the patches keeps its length
         times = np.asarray(selection.sum(axis=0))
         roots = np.sqrt(times)
         spectrum = Spectrum.of(rows.X * roots, rows.Y)
