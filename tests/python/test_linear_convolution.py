@@ -20,7 +20,7 @@ SHAPES = {
         {"input_shape": (3, 4), "kernel_size": 2},
         {"input_shape": (2, 3, 3), "kernel_size": (2, 1), "padding": (0, 1)},
     ),
-    "circular": ({}, {"input_shape": (9,)}, {"input_shape": (3, 4)}, {"input_shape": (8, 1)}),
+    "circular": ({}, {"input_shape": (9,)}, {"input_shape": (3, 4)}, {"input_shape": (2, 3, 2)}),
 }
 
 
@@ -30,6 +30,8 @@ def instance(architecture, seed):
     options = SHAPES[architecture][seed % 4]
     d = int(np.prod(options.get("input_shape", 8)))
     n, n_targets = int(random.integers(5, 16)), 1 + seed % 3 // 2
+    if architecture == "circular" and seed % 4 == 3:  # several channels
+        n_targets = 1
     X = random.standard_normal((n, d))
     Y = X @ random.standard_normal((d, n_targets)) + random.standard_normal((n, n_targets)) + 1.0
     model = ConvLinearRegressor(
@@ -84,12 +86,12 @@ def optimum_by_cvxpy(model, X, Y):
         outputs = [sum(parts[:, k] @ z[:, k] for k in range(K)) for z in Z]
         norm = cp.normNuc(cp.hstack(Z))
     else:
-        shape = (1, *(model.input_shape or (X.shape[1],)))[-2:]
+        channels, *shape = (1, 1, *(model.input_shape or (X.shape[1],)))[-3:]
         F = fourier_matrix(shape)
-        W = cp.Variable((X.shape[1], C))
-        outputs = [X @ W[:, c] for c in range(C)]
-        both = cp.hstack([F.real @ W, F.imag @ W])
-        norm = cp.sum(cp.norm(both, axis=1)) / np.sqrt(X.shape[1])
+        W = [cp.Variable((len(F), C)) for _ in range(channels)]
+        outputs = [X @ cp.hstack([w[:, c] for w in W]) for c in range(C)]
+        both = cp.hstack([part @ w for part in (F.real, F.imag) for w in W])
+        norm = cp.sum(cp.norm(both, axis=1)) / np.sqrt(len(F))
     constants = cp.Variable(C) if model.fit_intercept else np.zeros(C)
     loss = sum(cp.sum_squares(outputs[c] + constants[c] - Y[:, c]) for c in range(C)) / 2
     program = cp.Problem(cp.Minimize(loss + model.beta * norm))
@@ -174,16 +176,18 @@ def test_circular_networks_are_products_of_circulant_matrices(n_filters):
     assert network.predict(X) == pytest.approx(X @ coef + np.array([1.0, 2.0]), rel=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(6,), (7,), (4, 3), (4, 6), (1, 1)])
+@pytest.mark.parametrize("shape", [(6,), (7,), (4, 3), (4, 6), (1, 1), (3, 2, 4)])
 def test_one_circular_filter_has_the_weight_decay_of_the_norm(shape):
     random = np.random.default_rng(0)
-    d = int(np.prod(shape))
-    X, Y = random.standard_normal((3 * d, d)), random.standard_normal((3 * d, 2))
+    d, channels = int(np.prod(shape)), (1, 1, *shape)[-3]
+    n_targets = 1 if channels > 1 else 2
+    X, Y = random.standard_normal((3 * d, d)), random.standard_normal((3 * d, n_targets))
     options = {"input_shape": shape, "fit_intercept": False}
     model = ConvLinearRegressor(0.5, architecture="circular", **options).fit(X, Y)
     network = model.network_
-    spectrum = fourier_matrix((1, *shape)[-2:]) @ model.coef_
-    norm = np.linalg.norm(spectrum, axis=1).sum() / np.sqrt(d)
+    by_channel = model.coef_.reshape(channels, -1, n_targets)
+    spectrum = fourier_matrix((1, *shape)[-2:]) @ by_channel
+    norm = np.linalg.norm(spectrum, axis=(0, 2)).sum() / np.sqrt(d / channels)
     assert network.n_neurons == 1
     assert network.penalty() == pytest.approx(norm, rel=1e-12)
     assert np.sum(network.filters**2) == pytest.approx(np.sum(network.output_weights**2))
@@ -326,13 +330,19 @@ def test_torch_module_has_the_same_outputs(architecture, seed):
         ({"architecture": "circular", "kernel_size": 3}, "kernel_size must be None for arch"),
         ({"architecture": "circular", "stride": 2}, "stride must be 1 for architecture="),
         ({"architecture": "circular", "padding": 1}, "padding must be 0 for architecture="),
-        ({"architecture": "circular", "input_shape": (2, 2, 2)}, "input_shape must have one chan"),
+        ({"architecture": "circular", "input_shape": 3}, "has 3 entries, but X has 8 features"),
     ],
 )
 def test_bad_input(options, message):
     X = np.random.default_rng(0).standard_normal((5, 8))
     with pytest.raises(ValueError, match=message):
         ConvLinearRegressor(**options).fit(X, X[:, 0])
+
+
+def test_several_channels_and_targets_do_not_go_round():
+    model = ConvLinearRegressor(architecture="circular", input_shape=(2, 2, 2))
+    with pytest.raises(ValueError, match=r"y must be one target .* got shape \(8, 2\)"):
+        model.fit(np.eye(8), np.eye(8)[:, :2])
 
 
 def test_bad_networks():

@@ -37,7 +37,7 @@ class ConvLinearCertificate(DualCertificate):
         Value of the dual problem at `dual`: no network, of however many filters, is below.
     dual : ndarray of shape (n, C)
         A matrix V with ``norm.dual(X' V) <= beta``: the spectral norm of the h x KC matrix with the
-        columns ``X_k' V``, or the largest ``sqrt(d) ||(F X' V)_k||`` for circular filters.
+        columns ``X_k' V``, or the largest ``sqrt(K) ||(F X' V)_k||`` for circular filters.
     beta : float
         Strength of the weight decay.
     fit_intercept : bool
@@ -63,8 +63,8 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
     - "patches", ``f(x) = sum_j sum_k (x_k . u_j) a_jk`` for the patches x_k of x: weight decay is
       the nuclear norm of the matrix ``Z = sum_j u_j a_j'``, so few filters are used.
     - "circular", ``f(x) = sum_j x C(u_j) a_j`` with filters as large as the input that go round it:
-      weight decay is ``sum_k ||(F W)_k|| / sqrt(d)`` for the linear map W and the unitary Fourier
-      transform F, so few frequencies are used. One filter is enough.
+      weight decay is ``sum_k ||(F W)_k|| / sqrt(K)`` for the linear map W and the unitary Fourier
+      transform F over the K positions, so few frequencies are used. One filter is enough.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
         See above.
     input_shape : int or tuple of int, optional
         What a row of X holds, flattened in C order: a signal of some length, (height, width) or
-        (channels, height, width), of which "circular" takes one channel. None: one signal.
+        (channels, height, width). None: one signal. For "circular", several channels go with one
+        target only.
     kernel_size : int or tuple of two int, optional
         Size of the filters; None means 3, or what there is of the input, and all of it for
         "circular", which has no other.
@@ -177,13 +178,18 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
         max_iter = positive_integer("max_iter", self.max_iter)
         patches = self._patches()
         circular = self.architecture == "circular"
-        norm = CircularNorm(patches.kernel) if circular else PatchNorm(patches)
+        norm = CircularNorm(patches.input_shape) if circular else PatchNorm(patches)
+        if circular and patches.input_shape[0] > 1 and Y.shape[1] > 1:
+            raise ValueError(
+                "y must be one target for architecture='circular' and inputs of several channels, "
+                f"got shape {targets.shape} and input_shape={self.input_shape!r}"
+            )
         rows = Rows.of(inputs, Y, weight, self.fit_intercept)
         branches = norm.least(rows, beta, tol, max_iter)
-        network = _network(branches, np.zeros(Y.shape[1]), patches, self.architecture)
+        network = _network(branches, patches, self.architecture)
         coef = network.coef
         constant = rows.constant(coef)
-        self.network_ = _network(branches, constant, patches, self.architecture)
+        self.network_ = replace(network, output_bias=constant)
         objective = self.network_.objective(inputs, Y, beta=beta, sample_weight=weight)
         certificate = ConvLinearCertificate(
             objective, -np.inf, branches.dual, beta, bool(self.fit_intercept), norm
@@ -221,11 +227,6 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
                     f"large as the input and go round it, got {geometry[name]!r}"
                 )
         shape = Patches.from_arguments(n_features, input_shape=self.input_shape).input_shape
-        if shape[0] > 1:
-            raise ValueError(
-                "input_shape must have one channel for architecture='circular', "
-                f"got {self.input_shape!r}"
-            )
         return Patches(shape, shape[1:], (1, 1), (0, 0), "sum")
 
     def predict(self, X: ArrayLike) -> Array:
@@ -251,14 +252,13 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
         return tags
 
 
-def _network(
-    branches: Branches, constant: Array, patches: Patches, architecture: str
-) -> ConvLinearNetwork:
+def _network(branches: Branches, patches: Patches, architecture: str) -> ConvLinearNetwork:
+    """Return the network of these weights, without output biases."""
     shape = len(branches.filters), patches.input_shape[0], *patches.kernel
     return ConvLinearNetwork(
         branches.filters.reshape(shape),
         branches.output_weights,
-        constant,
+        np.zeros(branches.output_weights.shape[2]),
         np.array(patches.input_shape),
         np.array(patches.stride),
         np.array(patches.padding),
