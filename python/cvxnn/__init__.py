@@ -7,6 +7,9 @@ from importlib.metadata import version
 from cvxnn import arrangements, group_lasso
 from cvxnn.networks import (
     Certificate,
+    ConvLinearCertificate,
+    ConvLinearNetwork,
+    ConvLinearRegressor,
     ConvNetwork,
     ConvReLUClassifier,
     ConvReLURegressor,
@@ -37,6 +40,9 @@ from cvxnn.networks import (
 
 __all__ = [
     "Certificate",
+    "ConvLinearCertificate",
+    "ConvLinearNetwork",
+    "ConvLinearRegressor",
     "ConvNetwork",
     "ConvReLUClassifier",
     "ConvReLURegressor",

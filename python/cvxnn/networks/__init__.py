@@ -3,6 +3,8 @@
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify, certify_everywhere
 from cvxnn.networks._classifier import ReLUClassifier
+from cvxnn.networks._conv_linear import ConvLinearCertificate, ConvLinearRegressor
+from cvxnn.networks._conv_linear_network import ConvLinearNetwork
 from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._convolutional import ConvReLUClassifier, ConvReLURegressor
 from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
@@ -22,6 +24,9 @@ from cvxnn.networks._regressors import ReLURegressor
 
 __all__ = [
     "Certificate",
+    "ConvLinearCertificate",
+    "ConvLinearNetwork",
+    "ConvLinearRegressor",
     "ConvNetwork",
     "ConvReLUClassifier",
     "ConvReLURegressor",

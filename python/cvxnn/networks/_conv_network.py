@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,10 +17,11 @@ from cvxnn.networks._files import SavedInFiles
 from cvxnn.networks._layers import rebuilt, squeezed, two_layer_objective
 from cvxnn.networks._patches import Patches
 
-__all__ = ["ConvNetwork"]
+__all__ = ["ConvNetwork", "hold_arrays"]
 
 Array = NDArray[np.float64]
 
+_GEOMETRY = {"input_shape": (3,), "stride": (2,), "padding": (2,)}
 _BATCH = 1 << 22  # entries of patches, or hidden outputs, held at a time
 
 
@@ -229,22 +231,8 @@ def _check(network: ConvNetwork) -> None:
         "hidden_bias": (None,),
         "output_weights": (None, None),
         "output_bias": (None,),
-        "input_shape": (3,),
-        "stride": (2,),
-        "padding": (2,),
     }
-    for name, shape in shapes.items():
-        array = np.array(getattr(network, name), dtype=np.float64)
-        if array.ndim != len(shape) or not all(
-            want in (None, got) for want, got in zip(shape, array.shape, strict=True)
-        ):
-            raise ValueError(f"{name} has shape {array.shape}, expected {len(shape)} dimension(s)")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{name} holds NaN or infinity")
-        if name in ("input_shape", "stride", "padding") and np.any(array != np.floor(array)):
-            raise ValueError(f"{name} must hold integers, got {array.tolist()}")
-        array.setflags(write=False)
-        object.__setattr__(network, name, array)
+    hold_arrays(network, shapes)
     m, n_outputs = network.output_weights.shape
     for name, found, expected in (
         ("filters", len(network.filters), m),
@@ -257,3 +245,19 @@ def _check(network: ConvNetwork) -> None:
     object.__setattr__(network, "negative_slope", float(network.negative_slope))
     slope_of(network.activation, network.negative_slope)
     network._patches  # noqa: B018  # checks the geometry
+
+
+def hold_arrays(network: Any, shapes: Mapping[str, tuple[int | None, ...]]) -> None:
+    """Convert the arrays of a network and its geometry to float64, and check their shapes."""
+    for name, shape in {**shapes, **_GEOMETRY}.items():
+        array = np.array(getattr(network, name), dtype=np.float64)
+        if array.ndim != len(shape) or not all(
+            want in (None, got) for want, got in zip(shape, array.shape, strict=True)
+        ):
+            raise ValueError(f"{name} has shape {array.shape}, expected {len(shape)} dimension(s)")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+        if name in _GEOMETRY and np.any(array != np.floor(array)):
+            raise ValueError(f"{name} must hold integers, got {array.tolist()}")
+        array.setflags(write=False)
+        object.__setattr__(network, name, array)

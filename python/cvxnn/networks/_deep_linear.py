@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -19,13 +19,10 @@ from cvxnn._checks import (
     positive_number,
     regression_data,
 )
+from cvxnn.networks._dual_certificate import DualCertificate
+from cvxnn.networks._least_squares import Rows
 from cvxnn.networks._linear_network import REGULARIZERS, LinearNetwork
-from cvxnn.networks._nuclear_norm import (
-    Spectrum,
-    largest_singular_value,
-    least_nuclear_norm,
-    without_mean,
-)
+from cvxnn.networks._nuclear_norm import Spectrum, largest_singular_value, least_nuclear_norm
 
 __all__ = ["DeepLinearRegressor", "LinearCertificate"]
 
@@ -35,7 +32,7 @@ ARCHITECTURES = ("parallel", "standard")
 
 
 @dataclass(frozen=True, eq=False)
-class LinearCertificate:
+class LinearCertificate(DualCertificate):
     """How far a deep linear network can be from the optimum of its training problem.
 
     Parameters
@@ -48,66 +45,20 @@ class LinearCertificate:
         A matrix V with spectral norm of X' V at most ``beta L / 2`` (``L / 2`` for ``beta=0``).
     beta : float
         Strength of the regulariser.
-    depth : int
-        The number L of layers.
     fit_intercept : bool
         Whether outputs have an unpenalised constant; columns of `dual` then sum to zero.
+    depth : int
+        The number L of layers.
     """
 
-    objective: float
-    lower_bound: float
-    dual: Array = field(repr=False)
-    beta: float
     depth: int
-    fit_intercept: bool
 
     @property
-    def gap(self) -> float:
-        """Largest possible distance of the objective from the optimum."""
-        return max(0.0, self.objective - self.lower_bound)
+    def _limit(self) -> float:
+        return 0.5 * self.depth * (self.beta if self.beta > 0.0 else 1.0)
 
-    @property
-    def relative_gap(self) -> float:
-        """The gap divided by the objective."""
-        return self.gap / self.objective if self.gap > 0.0 else 0.0
-
-    def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
-        """Prove the lower bound again, from the dual matrix and the data alone.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            The training inputs.
-        y : array-like of shape (n,) or (n, C)
-            The training targets.
-        sample_weight : array-like of shape (n,), optional
-            The weights used in training.
-
-        Returns
-        -------
-        bool
-            Whether the bound holds, up to a relative 1e-9 for rounding.
-        """
-        inputs: Array = np.asarray(X, np.float64)
-        Y: Array = np.asarray(y, np.float64).reshape(len(inputs), -1)
-        ones = np.ones(len(inputs))
-        weight = ones if sample_weight is None else np.asarray(sample_weight, np.float64)
-        V = self.dual
-        if V.shape != Y.shape or not np.isfinite(V).all() or np.any(V[weight == 0.0]):
-            return False
-        if self.fit_intercept:
-            if np.any(np.abs(V.sum(axis=0)) > 1e-9 * np.abs(V).sum(axis=0)):
-                return False
-            # constants would meet sums that are zero but for rounding
-            inputs, Y = without_mean(inputs, weight)[0], without_mean(Y, weight)[0]
-        limit = 0.5 * self.depth * (self.beta if self.beta > 0.0 else 1.0)
-        support = largest_singular_value(inputs.T @ V)
-        V = V * (min(1.0, limit / support) if support > 0.0 else 1.0)
-        value = -np.sum(V * Y)
-        if self.beta > 0.0:
-            used = weight > 0.0
-            value -= 0.5 * np.sum(V[used] ** 2 / weight[used, None])
-        return bool(value >= self.lower_bound - 1e-9 * abs(self.lower_bound))
+    def _dual_norm(self, gradient: Array) -> float:
+        return largest_singular_value(gradient)
 
 
 class DeepLinearRegressor(RegressorMixin, BaseEstimator):
@@ -222,13 +173,15 @@ class DeepLinearRegressor(RegressorMixin, BaseEstimator):
         depth, beta = self._checked_problem()
         tol = positive_number("tol", self.tol)
         max_iter = positive_integer("max_iter", self.max_iter)
-        spectrum = Spectrum.of(inputs, Y, weight, self.fit_intercept)
+        rows = Rows.of(inputs, Y, weight, self.fit_intercept)
+        spectrum = Spectrum.of(rows.X, rows.Y)
         solution = least_nuclear_norm(spectrum, 0.5 * depth * beta, tol, max_iter)
-        constant = spectrum.y_mean - spectrum.x_mean @ solution.coef
-        self.network_ = _network(solution.coef, constant, depth, self.architecture)
+        coef = spectrum.right @ solution.matrix
+        constant = rows.constant(coef)
+        self.network_ = _network(coef, constant, depth, self.architecture)
         self.status_, self.n_iter_ = solution.status, max(1, solution.n_iter)
         penalty = self.network_.penalty(self.regularizer)
-        objective, bound, dual = penalty, solution.lower_bound, solution.dual
+        objective, bound, dual = penalty, solution.lower_bound, rows.dual(solution.dual)
         if beta > 0.0:
             options: dict[str, Any] = {"beta": beta, "regularizer": self.regularizer}
             objective = self.network_.objective(inputs, Y, sample_weight=weight, **options)
@@ -237,10 +190,10 @@ class DeepLinearRegressor(RegressorMixin, BaseEstimator):
             if self.regularizer == "weight_decay" and depth > 2:
                 bound, dual = 0.0, 0.0 * dual
         self.certificate_ = LinearCertificate(
-            objective, bound, dual, beta, depth, bool(self.fit_intercept)
+            objective, bound, dual, beta, bool(self.fit_intercept), depth
         )
         single = targets.ndim == 1
-        self.coef_ = solution.coef[:, 0] if single else solution.coef
+        self.coef_ = coef[:, 0] if single else coef
         self.intercept_ = float(constant[0]) if single else constant
         if self.status_ != "converged":
             warnings.warn(

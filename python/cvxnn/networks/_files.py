@@ -58,7 +58,7 @@ class SavedInFiles:
 
         Returns
         -------
-        Network, GatedNetwork or ConvNetwork
+        Network, GatedNetwork, ConvNetwork or ConvLinearNetwork
             Of the class that this is called on.
 
         Raises

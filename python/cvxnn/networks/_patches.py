@@ -91,6 +91,13 @@ class Patches:
         chosen = windows[:, :, :: self.stride[0], :: self.stride[1]]  # (n, c, down, across, kernel)
         return chosen.transpose(0, 2, 3, 1, 4, 5).reshape(len(X) * self.count, self.size)
 
+    @property
+    def places(self) -> NDArray[np.intp]:
+        """The feature that each entry of each patch shows, -1 for padding: shape (K, size)."""
+        n_features = int(np.prod(self.input_shape))
+        numbered = self.of(np.arange(1.0, n_features + 1.0)[None])
+        return numbered.astype(np.intp) - 1
+
 
 def _input_sizes(input_shape: Any, n_features: int) -> tuple[int, ...]:
     sizes = (n_features,) if input_shape is None else tuple(np.atleast_1d(input_shape).tolist())
