@@ -247,16 +247,16 @@ void BarrierMethod::solve() {
   for (Index b = 0; b < blocks_.size(); ++b) {
     target.segment(b * d, d) = states_[b].curvature.matrixL().solve(states_[b].descent);
   }
-  if (m <= columns_.values.rows() || columns_.n_targets() > 1) {
+  const bool rooted = columns_.n_targets() == 1 || hessian_.between_samples.size() == 0;
+  if (m <= loss_.size() || !rooted) {
     Matrix system = lower_gram(std::move(columns_), hessian_, execution_);
     system.diagonal().array() += 1.0;
     target = solve_symmetric(system, std::move(target), execution_);
   } else {
-    scale_by_root(hessian_, columns_.values);
-    Matrix system = lower_product(columns_.values.transpose(), execution_);
+    const Matrix B = rooted_columns(std::move(columns_), hessian_);
+    Matrix system = lower_product(B.transpose(), execution_);
     system.diagonal().array() += 1.0;
-    const Vector coupled = columns_.values * target;
-    target -= columns_.values.transpose() * solve_symmetric(system, coupled, execution_);
+    target -= B.transpose() * solve_symmetric(system, B * target, execution_);
   }
   for (Index b = 0; b < blocks_.size(); ++b) {
     states_[b].step = states_[b].curvature.matrixU().solve(target.segment(b * d, d));

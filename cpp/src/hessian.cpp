@@ -25,6 +25,34 @@ void scale_by_root(const Hessian& H, Eigen::Ref<Matrix> columns) {
   columns -= q * (q.transpose() * columns).eval();
 }
 
+Matrix rooted_columns(OutputColumns A, const Hessian& H) {
+  if (A.n_targets() == 1) {
+    scale_by_root(H, A.values);
+    return std::move(A.values);
+  }
+  const Index n = A.values.rows();
+  const Index n_targets = A.n_targets();
+  // of a sample: H = R (I - p p') R, and I - p p' = (I - c p p')^2
+  const bool coupled = H.between_targets.size() > 0;
+  const Vector q = coupled ? H.between_targets : Vector::Zero(H.diagonal.size());
+  const Vector root = (H.diagonal + q.cwiseAbs2()).cwiseMax(0.0).cwiseSqrt();
+  const Vector p = (root.array() > 0.0).select(q.cwiseQuotient(root), 0.0);
+  const Vector squares = p.cwiseAbs2().reshaped(n, n_targets).rowwise().sum().cwiseMin(1.0);
+  const Vector c = 1.0 / (1.0 + (1.0 - squares.array()).sqrt());  // (1 - sqrt(1 - s)) / s
+  const Vector towards = c.replicate(n_targets, 1).cwiseProduct(p);
+  Matrix all = Matrix::Zero(n * n_targets, A.values.cols());
+  for (Index t = 0; t < n_targets; ++t) {
+    for (Index j = A.starts[t]; j < A.starts[t + 1]; ++j) {
+      const Vector scaled = root.segment(t * n, n).cwiseProduct(A.values.col(j));
+      all.col(j).segment(t * n, n) = scaled;
+      if (!coupled) continue;
+      const Vector shared = p.segment(t * n, n).cwiseProduct(scaled);
+      all.col(j) -= towards.cwiseProduct(shared.replicate(n_targets, 1));
+    }
+  }
+  return all;
+}
+
 Vector apply_transposed(const OutputColumns& A, const Vector& v) {
   const Index n = A.values.rows();
   Vector product(A.values.cols());

@@ -25,6 +25,10 @@ Matrix lower_gram(OutputColumns A, const Hessian& H, const Execution& execution)
 // A' v.
 Vector apply_transposed(const OutputColumns& A, const Vector& v);
 
+// Columns over all outputs whose products with each other are A' H A: for Hessians that say nothing
+// between samples, or one target.
+Matrix rooted_columns(OutputColumns A, const Hessian& H);
+
 // Columns a of one target become those whose products with each other are a' H b.
 void scale_by_root(const Hessian& H, Eigen::Ref<Matrix> columns);
 

@@ -12,9 +12,16 @@ from cvxnn.networks._nested_cells import NestedCells
 from cvxnn.networks._parallel_model import Branches, ParallelModel
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
+from cvxnn.networks._prune import fewest
 from cvxnn.networks._support import support_bound
 
-__all__ = ["NestedSolution", "nested_support", "solve_nested", "unlisted_support"]
+__all__ = [
+    "NestedSolution",
+    "fewest_branches",
+    "nested_support",
+    "solve_nested",
+    "unlisted_support",
+]
 
 Array = NDArray[np.float64]
 
@@ -135,3 +142,20 @@ def unlisted_support(
         if v.any()
         else 0.0
     )
+
+
+def fewest_branches(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> Branches:
+    """Return branches with the same outputs, no more than there are targets of samples.
+
+    A vertex of the combinations that have them (Caratheodory), of no larger norms.
+    """
+    outputs = branches.layers(problem.design)[1]
+    contributions = np.zeros((len(branches), problem.n_outputs, len(problem.y)))
+    rows = np.arange(len(branches))
+    contributions[rows, branches.outputs] = branches.output_signs[:, None] * outputs
+    on = np.flatnonzero(outputs.any(axis=1))
+    share = fewest(
+        contributions[on].reshape(len(on), problem.y.size).T, model.norms(branches.vectors[on])
+    )
+    kept = branches[on[share > 0.0]]
+    return kept.with_vectors(kept.vectors * share[share > 0.0, None, None])

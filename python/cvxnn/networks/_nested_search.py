@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from cvxnn.networks._nested_cells import NestedCells, cells_of_branches
-from cvxnn.networks._nested_program import NestedSolution, solve_nested
+from cvxnn.networks._nested_program import NestedSolution, fewest_branches, solve_nested
 from cvxnn.networks._parallel_model import Branches, ParallelModel
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._program import HISTORY, OnRound
@@ -90,7 +90,9 @@ def _solved(
 ) -> NestedSolution:
     left = None if max_time is None else max(1e-3, max_time - (time.monotonic() - start))
     options: dict[str, Any] = {"max_time": left, "n_threads": n_threads}
-    return solve_nested(problem, model, cells, tol=_INNER * tol, **options)
+    solution = solve_nested(problem, model, cells, tol=_INNER * tol, **options)
+    # otherwise interior points have a little of everything
+    return replace(solution, branches=fewest_branches(problem, model, solution.branches))
 
 
 def _progress(

@@ -14,19 +14,17 @@ from sklearn.utils import check_random_state
 from cvxnn._checks import is_integer, one_of, positive_integer
 from cvxnn.arrangements import TooManyCells
 from cvxnn.networks._nested_cells import NestedCells, sampled_cells
-from cvxnn.networks._nested_program import solve_nested
+from cvxnn.networks._nested_program import fewest_branches, solve_nested
 from cvxnn.networks._nested_search import search_nested
 from cvxnn.networks._parallel_certificate import ParallelCertificate, all_cells, support_of
 from cvxnn.networks._parallel_model import (
     REGULARIZERS,
-    Branches,
     ParallelModel,
     network_of_branches,
 )
 from cvxnn.networks._parallel_network import ParallelNetwork
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
-from cvxnn.networks._prune import fewest
 from cvxnn.networks._training import prices_every_cell
 
 __all__ = ["TrainedBranches", "checked_model", "train_branches"]
@@ -99,7 +97,9 @@ def train_branches(
         solution = search_nested(problem, model, generator, **options)
     else:
         solution = solve_nested(problem, model, cells, **options)
-    network = network_of_branches(problem, model, _fewest(problem, model, solution.branches))
+    network = network_of_branches(
+        problem, model, fewest_branches(problem, model, solution.branches)
+    )
     objective = network.objective(
         problem.inputs,
         problem.y,
@@ -179,15 +179,3 @@ def _for_samples(problem: TrainingProblem, cells: NestedCells | None) -> NestedC
     if cells is None:
         return None
     return cells.with_samples(problem.row_of_sample, problem.row_of_sample >= 0)
-
-
-def _fewest(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> Branches:
-    """Return branches with the same outputs, no more than there are targets of samples."""
-    outputs = branches.layers(problem.design)[1]
-    contributions = np.zeros((len(branches), problem.n_outputs, len(problem.y)))
-    rows = np.arange(len(branches))
-    contributions[rows, branches.outputs] = branches.output_signs[:, None] * outputs
-    on = np.flatnonzero(outputs.any(axis=1))
-    share = fewest(contributions[on].reshape(len(on), -1).T, model.norms(branches.vectors[on]))
-    kept = branches[on[share > 0.0]]
-    return kept.with_vectors(kept.vectors * share[share > 0.0, None, None])
