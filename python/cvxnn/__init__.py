@@ -18,6 +18,7 @@ from cvxnn.networks import (
     LinearNetwork,
     Network,
     NetworkDisplay,
+    OptimalSet,
     ReLUClassifier,
     ReLUClassifierCV,
     ReLURegressor,
@@ -27,6 +28,7 @@ from cvxnn.networks import (
     certify,
     certify_everywhere,
     min_norm_interpolation,
+    optimal_set,
     polish,
     relu_path,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "LinearNetwork",
     "Network",
     "NetworkDisplay",
+    "OptimalSet",
     "ReLUClassifier",
     "ReLUClassifierCV",
     "ReLURegressor",
@@ -55,6 +58,7 @@ __all__ = [
     "certify_everywhere",
     "group_lasso",
     "min_norm_interpolation",
+    "optimal_set",
     "polish",
     "relu_path",
 ]

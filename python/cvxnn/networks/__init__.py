@@ -13,6 +13,7 @@ from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._interpolation import min_norm_interpolation
 from cvxnn.networks._linear_network import LinearNetwork
 from cvxnn.networks._network import Network
+from cvxnn.networks._optimal_set import OptimalSet, optimal_set
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
 from cvxnn.networks._regressors import ReLURegressor
@@ -30,6 +31,7 @@ __all__ = [
     "LinearNetwork",
     "Network",
     "NetworkDisplay",
+    "OptimalSet",
     "ReLUClassifier",
     "ReLUClassifierCV",
     "ReLURegressor",
@@ -39,6 +41,7 @@ __all__ = [
     "certify",
     "certify_everywhere",
     "min_norm_interpolation",
+    "optimal_set",
     "polish",
     "relu_path",
 ]
