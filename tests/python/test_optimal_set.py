@@ -216,6 +216,8 @@ def test_sampled_cells():
 
 def test_the_zero_network():
     X, y = gaussian_problem(6, 2, seed=0)
+    far = optimal_set(X, 1e12 * y, beta=1.5e12 * beta_max(X, y))
+    assert far.n_candidates == 0
     best = optimal_set(X, y, beta=1.5 * beta_max(X, y))
     assert (best.n_candidates, best.total, best.dimension) == (0, 0.0, 0)
     assert best.is_unique
@@ -244,10 +246,36 @@ def test_what_is_proved_and_what_is_measured():
 
 
 def test_coarse_solutions_are_told():
-    X, y = gaussian_problem(6, 2, seed=0)
-    with pytest.warns(ConvergenceWarning, match="knows neurons to a relative"):
-        best = optimal_set(X, y, beta=0.1, tol=0.1)
+    X, y = gaussian_problem(10, 2, seed=0)
+    with pytest.warns(ConvergenceWarning, match="proves neurons to a relative"):
+        best = optimal_set(X, y, beta=1e-5)
     assert best.accuracy > 1e-2
+    for c in best.vertices():
+        objective = best.network(c).objective(X, y, beta=1e-5)
+        assert objective == pytest.approx(best.certificate.objective, rel=1e-9)
+    with (
+        pytest.warns(ConvergenceWarning, match="proves neurons to a relative"),
+        pytest.raises(ValueError, match=r"neurons found miss the outputs .* use a smaller tol"),
+    ):
+        optimal_set(X, y, beta=0.1, tol=0.1)
+
+
+def test_a_solution_with_few_digits():
+    X, y = gaussian_problem(12, 2, seed=2)
+    fine = optimal_set(X, y, beta=0.1)
+    with pytest.warns(ConvergenceWarning, match="proves neurons to a relative"):
+        coarse = optimal_set(X, y, beta=0.1, tol=1e-6)
+    assert coarse.resolution > fine.resolution
+    assert coarse.dimension == fine.dimension
+    assert coarse.vertices() == pytest.approx(fine.vertices(), abs=1e-3)
+
+
+def test_a_number_of_neurons_that_is_not_proved():
+    X, y = gaussian_problem(16, 2, seed=3)
+    best = optimal_set(X, y, beta=0.1)
+    with pytest.warns(ConvergenceWarning, match="has not proved that no optimal network"):
+        network = best.minimal_network(max_time=1e-9)
+    assert best.contains(network)
 
 
 def test_weights_of_networks():
@@ -294,6 +322,8 @@ def test_bad_arguments_of_methods():
         best.vertices(max_vertices=1)
     with pytest.raises(ValueError, match="max_vertices must be a positive integer, got 0"):
         best.vertices(max_vertices=0)
+    with pytest.raises(ValueError, match="max_time must be a positive finite number, got 0"):
+        best.minimal_network(max_time=0)
     with pytest.raises(ValueError, match=r"network must be a cvxnn.Network, got ndarray"):
         best.contains(X)
     with pytest.raises(ValueError, match="network must have 2 inputs and 1 outputs, got 3 and 1"):

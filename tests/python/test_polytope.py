@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.optimize import milp
+from scipy.optimize import OptimizeResult, milp
 
 from cvxnn.networks import _polytope
 from cvxnn.networks._polytope import Polytope
@@ -46,8 +46,22 @@ def test_degenerate_vertices_are_listed_once():
     assert polytope.dimension == 4
     assert polytope.vertices(6) == pytest.approx(np.array(matrices))
     # entries of the first row in one group, the others each for itself
-    sparsest = polytope.sparsest(np.r_[[0, 0, 0], np.arange(1, 7)])
+    sparsest, proved = polytope.sparsest(np.r_[[0, 0, 0], np.arange(1, 7)], None)
     assert np.count_nonzero(sparsest) == 3
+    assert proved
+
+
+def test_the_fewest_groups_are_not_the_fewest_entries():
+    # a third of the first and two of the second, or three entries of one group
+    rows = np.array([[1.0, 0.0, 2.0, 0.0, -1.0], [0.0, 1.0, 0.0, 2.0, 0.0]])
+    start = np.array([1.0, 2.0, 0.0, 0.0, 0.0]) / 3.0
+    polytope = with_sum(rows, start)
+    vertices = polytope.vertices(100)
+    for groups in ([0, 1, 2, 2, 2], [0, 1, 2, 3, 4], [0, 0, 1, 2, 3]):
+        sparsest, proved = polytope.sparsest(np.array(groups), None)
+        counts = [len({g for g, c in zip(groups, vertex, strict=True) if c}) for vertex in vertices]
+        assert proved
+        assert len({g for g, c in zip(groups, sparsest, strict=True) if c}) == min(counts)
 
 
 def test_entries_that_are_always_zero_do_not_count():
@@ -74,23 +88,34 @@ def test_the_shortest_member_on_the_boundary():
 
 
 def test_groups_that_rounding_opens_are_refused(monkeypatch):
-    calls = []
+    answers = []
 
     def dishonest(cost, **options):
-        calls.append(options)
         result = milp(cost, **options)
-        if len(calls) == 1:
-            result.x = np.r_[np.zeros(9), np.eye(9)[0]]
+        if not answers:  # a single entry, which is no member
+            result.x = np.r_[np.zeros(len(cost) - 9), np.eye(9)[0]]
+        answers.append(result.x)
         return result
 
     monkeypatch.setattr(_polytope, "milp", dishonest)
-    assert np.count_nonzero(doubly_stochastic().sparsest(np.arange(9))) == 3
-    assert len(calls) == 2
+    sparsest, proved = doubly_stochastic().sparsest(np.arange(9), None)
+    assert np.count_nonzero(sparsest) == 3
+    assert proved
+    assert len(answers) >= 2
+    assert answers[-1] is None
+
+
+def test_a_proof_that_takes_too_long(monkeypatch):
+    monkeypatch.setattr(_polytope, "milp", lambda *_, **__: OptimizeResult(status=1, x=None))
+    sparsest, proved = doubly_stochastic().sparsest(np.arange(9), 1.0)
+    assert np.count_nonzero(sparsest) >= 3
+    assert not proved
+    assert not doubly_stochastic().sparsest(np.arange(9), 1e-300)[1]
 
 
 def test_nothing():
     empty = Polytope(np.ones((3, 0)), np.zeros(0), 1e-9)
     assert empty.dimension == 0
     assert empty.vertices(1).shape == (1, 0)
-    assert empty.sparsest(np.zeros(0, dtype=np.intp)).shape == (0,)
+    assert empty.sparsest(np.zeros(0, dtype=np.intp), None)[0].shape == (0,)
     assert empty.shortest().shape == (0,)

@@ -13,7 +13,8 @@ from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._interpolation import min_norm_interpolation
 from cvxnn.networks._linear_network import LinearNetwork
 from cvxnn.networks._network import Network
-from cvxnn.networks._optimal_set import OptimalSet, optimal_set
+from cvxnn.networks._optimal_networks import OptimalSet
+from cvxnn.networks._optimal_set import optimal_set
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
 from cvxnn.networks._regressors import ReLURegressor

@@ -50,8 +50,7 @@ def proved_accuracy(problem: TrainingProblem, certificate: Certificate, size: fl
     by at least ||dv||^2 / (2 h), in the norm of 1 / w; and outputs of unit neurons are at most
     `size` long, in the norm of w.
     """
-    n_entries = problem.y.size + certificate.n_cells
-    rounding = n_entries * np.finfo(np.float64).eps * abs(certificate.objective)
+    rounding = problem.y.size * np.finfo(np.float64).eps * abs(certificate.objective)
     gap = max(certificate.gap, rounding)
     return float(np.sqrt(2.0 * CURVATURE[problem.loss.name] * gap) * size / problem.beta)
 

@@ -1,9 +1,9 @@
-"""All optimal networks of a training problem: a polytope of weights for a few neurons."""
+"""From a training problem to the set of all its optimal networks."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from sklearn.exceptions import ConvergenceWarning
 
-from cvxnn._checks import one_of, positive_integer, positive_number, positive_or_none
+from cvxnn._checks import one_of, positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.arrangements import Cells
-from cvxnn.networks._activations import activated, slope_of
+from cvxnn.networks._activations import activated
 from cvxnn.networks._active_neurons import (
     CURVATURE,
     Maximisers,
-    distances,
     maximisers,
     merged,
     outputs_of_dual,
@@ -27,238 +26,18 @@ from cvxnn.networks._active_neurons import (
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._layers import BIASES, squeezed
 from cvxnn.networks._losses import LOSSES
-from cvxnn.networks._network import Network
+from cvxnn.networks._optimal_networks import OptimalSet
 from cvxnn.networks._polytope import Polytope
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import ChosenCells, Trained, choose_cells, list_every_cell, train
 
-__all__ = ["OptimalSet", "optimal_set"]
+__all__ = ["optimal_set"]
 
 Array = NDArray[np.float64]
 
 _FINEST = 1e-9  # resolution, where rounding in a solution is about 1e-12
+_APART = 10.0  # times the resolution: supports that are further below one are clearly smaller
 _COARSE = 1e-2  # an accuracy that is worth a warning
-
-
-@dataclass(frozen=True, eq=False)
-class OptimalSet:
-    """Every optimal network of a training problem: neurons, and the weights that they may have.
-
-    A network is optimal if and only if it consists of these neurons, number b scaled by a weight
-    ``c_b >= 0`` (half of it, as a root, in each layer), such that its outputs on the samples are
-    `fit`. So the optimal networks are the points of a polytope. Neurons that are copies of one
-    another count as one.
-
-    Parameters
-    ----------
-    hidden_weights : ndarray of shape (m, d)
-        First-layer weights of the neurons; each is of norm one together with its bias.
-    hidden_bias : ndarray of shape (m,)
-        Their biases.
-    signs : ndarray of shape (m,)
-        Signs of their output weights.
-    targets : ndarray of shape (m,)
-        The output that each adds to. One hidden neuron may occur for several.
-    supports : ndarray of shape (m,)
-        What each gains, over what it costs: one, up to `resolution`.
-    activations : ndarray of shape (n, m)
-        What they put out on the samples, before signs and weights.
-    fit : ndarray of shape (n,) or (n, C)
-        The outputs that all optimal networks have on the samples, NaN on those of weight zero.
-    total : float
-        The sum of the weights, the same for all: weight decay is beta times this.
-    accuracy : float
-        To within how much the certificate proves supports and neurons, see `optimal_set`.
-    resolution : float
-        Differences below it count as none.
-    n_undecided : int
-        In how many further cells the certificate does not exclude a neuron, supports being between
-        1 - `accuracy` and 1 - `resolution`.
-    certificate : Certificate
-        Of the network from which the set was derived.
-    activation, negative_slope : str, float
-        The activation function.
-    """
-
-    hidden_weights: Array
-    hidden_bias: Array
-    signs: Array
-    targets: NDArray[np.intp]
-    supports: Array
-    activations: Array = field(repr=False)
-    fit: Array = field(repr=False)
-    total: float
-    accuracy: float
-    resolution: float
-    n_undecided: int
-    certificate: Certificate = field(repr=False)
-    activation: str
-    negative_slope: float
-    _polytope: Polytope = field(repr=False)
-    _groups: NDArray[np.intp] = field(repr=False)  # candidates with the same hidden neuron
-
-    @property
-    def n_candidates(self) -> int:
-        """The number m of candidates."""
-        return len(self.signs)
-
-    @property
-    def dimension(self) -> int:
-        """The dimension of the polytope."""
-        return self._polytope.dimension
-
-    @property
-    def is_unique(self) -> bool:
-        """Whether there is a single optimal network, up to copies of neurons."""
-        return self.dimension == 0
-
-    @property
-    def weight_ranges(self) -> Array:
-        """The least and the largest weight of each candidate in optimal networks, shape (m, 2).
-
-        Where the least is positive no optimal network is without it; where the largest is zero none
-        has it.
-        """
-        return self.total * self._polytope.ranges
-
-    def vertices(self, max_vertices: int = 1_000) -> Array:
-        """Return all vertices of the polytope.
-
-        They are the optimal networks none of whose neurons can be left out: no network with some
-        of the neurons of a vertex alone is optimal, whatever its weights. All others are their
-        convex combinations. They are found one from the other by non-negative least squares over
-        fewer and fewer neurons; there may be exponentially many.
-
-        Parameters
-        ----------
-        max_vertices : int
-            How many to list at most.
-
-        Returns
-        -------
-        ndarray of shape (V, m)
-            The weights of the candidates, for `network`.
-
-        Raises
-        ------
-        ValueError
-            If there are more than `max_vertices`.
-        """
-        return self.total * self._polytope.vertices(positive_integer("max_vertices", max_vertices))
-
-    def network(self, weights: ArrayLike) -> Network:
-        """Return the network in which the candidates have these weights.
-
-        Parameters
-        ----------
-        weights : array-like of shape (m,)
-            Non-negative; a vertex or a convex combination of vertices gives an optimal network.
-
-        Returns
-        -------
-        Network
-            With as many neurons as there are distinct ones of positive weight.
-        """
-        c = np.asarray(weights, dtype=np.float64)
-        if c.shape != (self.n_candidates,):
-            raise ValueError(f"weights must have shape ({self.n_candidates},), got {c.shape}")
-        if not np.all(np.isfinite(c) & (c >= 0.0)):
-            raise ValueError("weights must be finite and non-negative")
-        used, first, group = np.unique(
-            self._groups[c > 0.0], return_index=True, return_inverse=True
-        )
-        which = np.flatnonzero(c > 0.0)
-        root = np.sqrt(np.bincount(group, c[which], len(used)))
-        outputs = np.zeros((len(used), self._n_outputs))
-        outputs[group, self.targets[which]] = self.signs[which] * c[which] / root[group]
-        return Network(
-            self.hidden_weights[which[first]] * root[:, None],
-            self.hidden_bias[which[first]] * root,
-            outputs,
-            np.zeros(self._n_outputs),
-            self.activation,
-            self.negative_slope,
-        )
-
-    def minimal_network(self) -> Network:
-        """Return an optimal network with the fewest neurons.
-
-        By integer programming (HiGHS), whose branch and bound proves the number up to its
-        tolerances: neurons with less than about a millionth of their largest weight may escape it.
-        That the network itself is in the set is checked by least squares.
-        """
-        return self.network(self.total * self._polytope.sparsest(self._groups))
-
-    def min_norm_network(self) -> Network:
-        """Return the optimal network with the least sum of squared weights, which is unique."""
-        return self.network(self.total * self._polytope.shortest())
-
-    def contains(self, network: Network, *, tol: float = 1e-6) -> bool:
-        """Tell whether a network is optimal, by its neurons.
-
-        Parameters
-        ----------
-        network : Network
-            A network on as many inputs, with as many outputs.
-        tol : float
-            By how much, relative to the sum of weights, neurons may be off in direction and in the
-            balance of their layers, and outputs in value. A network with a relative gap g may be
-            off by the root of g.
-
-        Returns
-        -------
-        bool
-        """
-        tol = positive_number("tol", tol)
-        self._check_shape(network)
-        if network.slope != slope_of(self.activation, self.negative_slope):
-            return False
-        if np.any(network.output_bias):
-            return False
-        vectors = np.column_stack([network.hidden_weights, network.hidden_bias])
-        lengths = np.linalg.norm(vectors, axis=1)
-        sizes = np.abs(network.output_weights).sum(axis=1)
-        allowed = tol * self.total
-        if 0.5 * np.abs(lengths**2 - sizes**2).sum() > allowed:
-            return False
-        weights, moved = self._moved_to_candidates(network, vectors, lengths)
-        if moved > allowed:
-            return False
-        M, scale = self._polytope.columns, self.total or 1.0
-        return bool(np.linalg.norm(M @ (weights / scale - self._polytope.start)) <= tol)
-
-    @property
-    def _n_outputs(self) -> int:
-        return 1 if self.fit.ndim == 1 else self.fit.shape[1]
-
-    def _check_shape(self, network: Network) -> None:
-        if not isinstance(network, Network):
-            raise ValueError(f"network must be a cvxnn.Network, got {type(network).__name__}")
-        expected = self.hidden_weights.shape[1], self._n_outputs
-        got = network.hidden_weights.shape[1], network.output_weights.shape[1]
-        if got != expected:
-            raise ValueError(
-                f"network must have {expected[0]} inputs and {expected[1]} outputs, "
-                f"got {got[0]} and {got[1]}"
-            )
-
-    def _moved_to_candidates(
-        self, network: Network, vectors: Array, lengths: Array
-    ) -> tuple[Array, float]:
-        """Return the weights of candidates when each neuron moves to the nearest, and how far."""
-        candidates = np.column_stack([self.hidden_weights, self.hidden_bias])
-        weights, moved = np.zeros(self.n_candidates), 0.0
-        hidden, outputs = np.nonzero(network.output_weights * lengths[:, None])
-        for j, t in zip(hidden, outputs, strict=True):
-            a = network.output_weights[j, t]
-            same = np.flatnonzero((self.targets == t) & (self.signs == np.sign(a)))
-            if len(same) == 0:
-                return weights, np.inf
-            strength = lengths[j] * abs(a)
-            apart = distances(vectors[j] / lengths[j], candidates[same], network.slope)
-            weights[same[apart.argmin()]] += strength
-            moved += strength * apart.min()
-        return weights, float(moved)
 
 
 def optimal_set(
@@ -313,7 +92,8 @@ def optimal_set(
     resolution : float, optional
         How near to one, relative to beta, a maximum counts as equal to it; within as much, vectors
         are equal and singular values and shares of the sum of weights are zero. By default 1e-9, or
-        the next power of ten at which the neurons found put out f to within it, see Notes.
+        the next power of ten at which the neurons found put out f to within it and no other maximum
+        is within ten times as much, see Notes.
     tol : float
         Relative gap at which training stops.
     max_time : float, optional
@@ -338,7 +118,7 @@ def optimal_set(
     Warns
     -----
     ConvergenceWarning
-        If the accuracy is worse than a hundredth, so that the set tells little.
+        If `accuracy` is worse than a hundredth, so that little is proved, see Notes.
 
     Notes
     -----
@@ -352,19 +132,20 @@ def optimal_set(
 
     Gaps end at rounding, about 1e-13 of the objective, and so proofs at about the root of it. The
     solution itself is known to many more digits, by the conditions of optimality that it satisfies:
-    maxima of active cells are equal, and weights exist for f. Cells between 1 - `accuracy` and 1 -
-    `resolution` are left out on this evidence; `n_undecided` says how many there are. With
-    ``resolution`` as large as `accuracy` they are let in.
+    the maxima of active cells agree, others are far below, and weights exist for f. Cells between
+    1 - `accuracy` and 1 - `resolution` are left out on this evidence; `n_undecided` says how many
+    there are. With a ``resolution`` as large as `accuracy` they are let in.
 
     Examples
     --------
     >>> import numpy as np
     >>> from cvxnn import optimal_set
-    >>> X, y = np.array([[1.0], [2.0], [-1.0]]), np.array([1.0, 2.0, -1.0])
-    >>> X = np.column_stack([X, -X])
+    >>> X, y = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), np.ones(4)
     >>> best = optimal_set(X, y, beta=0.1, bias="none")
-    >>> best.n_candidates, best.dimension, best.minimal_network().n_neurons
-    (2, 0, 2)
+    >>> best.n_candidates, best.dimension, len(best.vertices())
+    (4, 1, 2)
+    >>> best.minimal_network().n_neurons, best.min_norm_network().n_neurons
+    (2, 4)
     """
     _check_choices(loss, bias)
     problem = TrainingProblem.from_arrays(
@@ -416,16 +197,17 @@ def _set_around(
     """Turn a network and its dual vector into the set of all that are as good."""
     certificate = trained.certificate
     rows = problem.weight[:, None] ** 0.5 * problem.design
-    size = float(np.linalg.norm(rows, 2))  # of the outputs of a unit neuron, at most
+    size = float(np.linalg.norm(rows, 2)) or 1.0  # of the outputs of a unit neuron, at most
     accuracy = proved_accuracy(problem, certificate, size)
     _warn_if_coarse(accuracy, certificate)
     is_zero = trained.network.n_neurons == 0
     v = problem.gather(certificate.dual).reshape(len(problem.y), -1) / problem.beta
-    candidates = maximisers(problem, cells[:0] if is_zero else cells, v, 1.0 - accuracy)
+    threshold = 1.0 - max(accuracy, resolution or 0.0)
+    candidates = maximisers(problem, cells[:0] if is_zero else cells, v, threshold)
     top = candidates.supports.max(initial=0.0) or 1.0
     candidates = replace(candidates, supports=candidates.supports / top)
-    f = outputs_of_dual(problem, problem.beta / top * v)
-    total = 0.0 if is_zero else -float(np.sum(v * f)) / top
+    f = np.zeros(v.shape) if is_zero else outputs_of_dual(problem, problem.beta / top * v)
+    total = abs(float(np.sum(v * f))) / top
     outputs = problem.weight[:, None] ** 0.5 * f / (size * (total or 1.0))
     neurons, polytope = _resolved(
         candidates, rows / size, outputs, problem.slope, accuracy, resolution
@@ -466,26 +248,43 @@ def _resolved(
     accuracy: float,
     resolution: float | None,
 ) -> tuple[Maximisers, Polytope]:
-    """Return the neurons and their polytope at the finest resolution at which they fit."""
-    level = _FINEST if resolution is None else resolution
-    coarsest = level if resolution is not None else max(accuracy, level)
-    while True:
-        neurons = merged(candidates[candidates.supports >= 1.0 - level], 2.0 * level, slope)
-        columns = np.vstack([_columns(rows, neurons, outputs.shape[1], slope), neurons.signs**2])
-        if len(neurons.signs) == 0:  # the network without neurons
-            return neurons, Polytope(columns, np.zeros(0), level)
-        start, missed = nnls(columns, np.append(outputs.ravel(), 1.0))
-        if missed <= level:
-            polytope = Polytope(columns, start, level)
-            vertex = polytope.vertex_within(np.ones(len(start), np.bool_))
-            return neurons, polytope if vertex is None else replace(polytope, start=vertex)
-        if level >= coarsest:
-            raise ValueError(
-                f"at a resolution of {level:.1e} the neurons found miss the outputs of optimal "
-                f"networks by a relative {missed:.1e}; "
-                + ("use a smaller tol" if resolution is None else "resolution is too small")
-            )
-        level = min(10.0 * level, coarsest)
+    """Return the neurons and their polytope at the finest resolution that tells them apart."""
+    fitting = None
+    for level in _levels(accuracy) if resolution is None else [resolution]:
+        chosen = candidates.supports >= 1.0 - level
+        neurons = merged(candidates[chosen], 2.0 * level, slope)
+        columns = _columns(rows, neurons, outputs.shape[1], slope)
+        polytope, missed = _polytope(columns, outputs, level)
+        if missed > level:
+            continue
+        fitting = fitting or (neurons, polytope)
+        if np.all(candidates.supports[~chosen] < 1.0 - _APART * level):
+            return neurons, polytope
+    if fitting is None:
+        raise ValueError(
+            f"at a resolution of {level:.1e} the neurons found miss the outputs of optimal "
+            f"networks by a relative {missed:.1e}; "
+            + ("use a smaller tol" if resolution is None else "resolution is too small")
+        )
+    return fitting
+
+
+def _levels(accuracy: float) -> Array:
+    """Return resolutions to try: powers of ten, as far as the certificate asks for."""
+    coarsest = np.clip(accuracy, _FINEST, _COARSE)
+    n_levels = 1 + round(float(np.log10(coarsest / _FINEST)))
+    return np.asarray(_FINEST * 10.0 ** np.arange(n_levels))
+
+
+def _polytope(columns: Array, outputs: Array, resolution: float) -> tuple[Polytope, float]:
+    """Return the weights with which columns add up to outputs, and by how much they fail to."""
+    if columns.shape[1] == 0:
+        return Polytope(columns, np.zeros(0), resolution), float(np.linalg.norm(outputs))
+    with_sum = np.vstack([columns, np.ones(columns.shape[1])])
+    start, missed = nnls(with_sum, np.append(outputs.ravel(), 1.0))
+    polytope = Polytope(with_sum, start, resolution)
+    vertex = polytope.vertex_within(np.ones(len(start), np.bool_))
+    return polytope if vertex is None else replace(polytope, start=vertex), float(missed)
 
 
 def _columns(rows: Array, neurons: Maximisers, n_outputs: int, slope: float) -> Array:
@@ -499,7 +298,7 @@ def _columns(rows: Array, neurons: Maximisers, n_outputs: int, slope: float) -> 
 def _warn_if_coarse(accuracy: float, certificate: Certificate) -> None:
     if accuracy > _COARSE:
         warnings.warn(
-            f"optimal_set knows neurons to a relative {accuracy:.1e} only, at a relative gap of "
+            f"optimal_set proves neurons to a relative {accuracy:.1e} only, at a relative gap of "
             f"{certificate.relative_gap:.1e}",
             ConvergenceWarning,
             stacklevel=4,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ __all__ = ["Polytope", "TooManyVertices"]
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+_DIAMETER = 2.0  # no two points with entries >= 0 of sum one are so far apart
+_INFEASIBLE = 2  # a status of scipy.optimize.milp
 _LP_OPTIONS = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
 
@@ -141,39 +144,29 @@ class Polytope:
         rows = np.array(list(found.values())).reshape(len(found), self.size)
         return rows[np.lexsort(rows.T[::-1] > 0.0)[::-1]] if self.size else rows
 
-    def sparsest(self, groups: NDArray[np.intp]) -> Array:
-        """Return a vertex that uses the fewest groups of entries, by integer programming.
+    def sparsest(self, groups: NDArray[np.intp], max_seconds: float | None) -> tuple[Array, bool]:
+        """Return a vertex that uses the fewest groups of entries, and whether that is proved.
 
-        A group that is not open has entries of zero. Solvers allow for rounding in that; a set of
-        groups without a member is therefore refused and the program solved again.
+        An integer program asks for a member with fewer groups than the best vertex so far, until
+        there is none. Its solvers let entries of groups that are not open pass for zero if they are
+        small; groups that hold no member are therefore refused, and it is solved again.
         """
-        if self.size == 0 or self.null_space.shape[1] == 0:
-            return self.start
-        n_groups = int(groups.max()) + 1
-        largest = self.ranges[:, 1]
-        members = np.eye(n_groups)[groups]  # (m, groups)
-        nothing = np.zeros((len(self.system), n_groups))
-        target = self.system @ self.start
-        constraints = [
-            LinearConstraint(np.hstack([self.system, nothing]), target, target),
-            LinearConstraint(np.hstack([np.eye(self.size), -largest[:, None] * members]), ub=0.0),
-        ]
-        while True:
-            solution = milp(
-                np.r_[np.zeros(self.size), np.ones(n_groups)],
-                constraints=constraints,
-                integrality=np.r_[np.zeros(self.size), np.ones(n_groups)],
-                bounds=Bounds(0.0, 1.0),
-                options={"mip_rel_gap": 0.0},
-            )
-            if solution.x is None:
-                raise RuntimeError(f"integer programming failed: {solution.message}")
-            is_open = solution.x[self.size :] > 0.5
-            vertex = self.vertex_within(is_open[groups])
-            if vertex is not None:
-                return vertex
-            row = np.r_[np.zeros(self.size), np.where(is_open, 0.0, 1.0)]
-            constraints.append(LinearConstraint(row[None], lb=1.0))
+        best = self.vertex_within(np.ones(self.size, np.bool_))
+        if best is None or self.null_space.shape[1] == 0:
+            return self.start, True
+        end = np.inf if max_seconds is None else monotonic() + max_seconds
+        program = _FewerGroups.of(self, groups)
+        refused: list[Mask] = []
+        while (left := end - monotonic()) > 0.0:
+            status, opened = program.solve(len(np.unique(groups[best > 0.0])) - 1, refused, left)
+            if opened is None:
+                return best, status == _INFEASIBLE
+            vertex = self.vertex_within(np.isin(groups, np.flatnonzero(opened)))
+            if vertex is None:
+                refused.append(opened)
+            else:
+                best = vertex
+        return best, False
 
     def shortest(self) -> Array:
         """Return the member of least Euclidean norm, by least distance programming.
@@ -195,6 +188,48 @@ class Polytope:
         residual = stacked @ multipliers - unit
         shortest[used] = np.maximum(0.0, lowest - null @ (residual[:-1] / residual[-1]))
         return shortest
+
+
+@dataclass(frozen=True, eq=False)
+class _FewerGroups:
+    """Which groups to open such that a member lives on them: variables z, and 0 or 1 for each.
+
+    Members are s + N z, whose entries are at least zero and, in groups that are not open, at most.
+    """
+
+    steps: Array  # (m, k): N, rows over the largest value of their entry
+    start: Array  # (m,): s over the same
+    member_of: Array  # (m, groups): one where the entry is in the group
+
+    @classmethod
+    def of(cls, polytope: Polytope, groups: NDArray[np.intp]) -> _FewerGroups:
+        largest = polytope.ranges[:, 1]
+        used = largest > polytope.resolution
+        null = _null_space(polytope.columns[:, used], polytope.resolution)
+        scale = largest[used, None]
+        member_of = np.eye(int(groups.max()) + 1)[groups[used]]
+        return cls(null / scale, polytope.start[used] / scale[:, 0], member_of)
+
+    def solve(self, most: int, refused: list[Mask], max_seconds: float) -> tuple[int, Mask | None]:
+        """Return the status of the solver, and the groups opened if there are at most `most`."""
+        k, n_groups = self.steps.shape[1], self.member_of.shape[1]
+        counted = np.r_[np.zeros(k), np.ones(n_groups)]
+        closed = np.array([np.r_[np.zeros(k), ~opened] for opened in refused])
+        constraints = [
+            LinearConstraint(np.pad(self.steps, ((0, 0), (0, n_groups))), lb=-self.start),
+            LinearConstraint(np.hstack([self.steps, -self.member_of]), ub=-self.start),
+            LinearConstraint(counted[None], ub=most),
+            LinearConstraint(closed.reshape(-1, k + n_groups), lb=1.0),
+        ]
+        lowest, highest = np.where(counted, 0.0, -_DIAMETER), np.where(counted, 1.0, _DIAMETER)
+        found = milp(
+            counted,
+            constraints=constraints if refused else constraints[:-1],
+            integrality=counted,
+            bounds=Bounds(lowest, highest),
+            options={"time_limit": max_seconds} if np.isfinite(max_seconds) else None,
+        )
+        return int(found.status), None if found.x is None else found.x[k:] > 0.5
 
 
 def _row_space(columns: Array, resolution: float) -> tuple[int, Array]:
