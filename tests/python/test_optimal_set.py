@@ -1,16 +1,19 @@
 """All optimal networks: vertices, the smallest and the shortest, membership."""
 
+import warnings
 from dataclasses import replace
 from itertools import combinations
 
 import cvxpy as cp
 import numpy as np
 import pytest
-from helpers import gaussian_problem
+from helpers import gaussian_problem, with_bias
+from scipy.special import expit
 from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn import Network, ReLUClassifier, ReLURegressor, beta_max, optimal_set
 from cvxnn.arrangements import TooManyCells, enumerate_cells
+from cvxnn.networks._active_neurons import proved_accuracy
 
 # seed 3 of 12 and of 16 samples: sets of dimension 0 and 4
 PROBLEMS = [(n, d, seed) for n in (4, 5, 6) for d in (2, 3) for seed in range(3)]
@@ -156,11 +159,12 @@ def test_trained_networks_are_members_and_others_are_not(seed):
     network = ReLURegressor(0.1, tol=1e-11).fit(X, y).network_
     assert best.contains(network, tol=1e-5)
     assert best.contains(network.prune(X), tol=1e-5)
-    outputs, hidden = network.output_weights, network.hidden_weights
+    outputs, hidden, bias = network.output_weights, network.hidden_weights, network.hidden_bias
+    half = {"hidden_weights": 0.5 * hidden, "hidden_bias": 0.5 * bias}
     for other in (
         replace(network, output_weights=1.01 * outputs),
-        replace(network, output_weights=2.0 * outputs, hidden_weights=0.5 * hidden),
-        replace(network, hidden_bias=network.hidden_bias + 0.01),
+        replace(network, output_weights=2.0 * outputs, **half),
+        replace(network, hidden_bias=bias + 0.01),
         replace(network, output_weights=-outputs),
         replace(network, output_bias=[0.01]),
         replace(network, activation="abs"),
@@ -234,15 +238,26 @@ def test_what_is_proved_and_what_is_measured():
     best = optimal_set(X, y, beta=0.1, n_jobs=1)
     assert 0.0 < best.resolution <= best.accuracy < 1e-4
     assert best.supports == pytest.approx(1.0, abs=best.resolution)
-    # the dual vector of a coarser solution is as close as is said
-    for tol in (1e-3, 1e-5, 1e-7):
-        model = ReLURegressor(0.1, tol=tol).fit(X, y)
-        gap = model.certificate_.gap
-        away = model.certificate_.dual - (best.fit - y)[:, None]
-        assert np.linalg.norm(away) <= np.sqrt(2.0 * gap) * (1.0 + 1e-6)
     wide = optimal_set(X, y, beta=0.1, resolution=best.accuracy)
     assert wide.n_undecided == 0
     assert wide.n_candidates >= best.n_candidates
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("seed", range(4))
+def test_dual_vectors_are_as_close_as_is_proved(seed, loss):
+    X, y = gaussian_problem(8, 2, seed=seed, loss=loss)
+    fit = optimal_set(X, y, beta=0.1, loss=loss).fit
+    dual = fit - y if loss == "squared" else -y * expit(-y * fit)
+    kind = ReLURegressor if loss == "squared" else ReLUClassifier
+    size = np.linalg.norm(with_bias(X, "regularized"), 2)
+    for tol in (1e-2, 1e-3, 1e-5):
+        certificate = kind(0.1, tol=tol).fit(X, y).certificate_
+        error = np.linalg.norm(certificate.dual[:, 0] - dual) * size / 0.1
+        accuracy = proved_accuracy(certificate.problem(X, y), certificate, size)
+        assert error <= accuracy
+        if tol == 1e-2:
+            assert accuracy < 100.0 * error  # it is no idle bound
 
 
 def test_coarse_solutions_are_told():
@@ -260,13 +275,16 @@ def test_coarse_solutions_are_told():
         optimal_set(X, y, beta=0.1, tol=0.1)
 
 
-def test_a_solution_with_few_digits():
-    X, y = gaussian_problem(12, 2, seed=2)
+@pytest.mark.parametrize(("n", "seed"), [(10, 5), (12, 6), (14, 0)])
+def test_a_solution_with_few_digits(n, seed):
+    X, y = gaussian_problem(n, 2, seed=seed)
     fine = optimal_set(X, y, beta=0.1)
-    with pytest.warns(ConvergenceWarning, match="proves neurons to a relative"):
-        coarse = optimal_set(X, y, beta=0.1, tol=1e-6)
-    assert coarse.resolution > fine.resolution
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        coarse = optimal_set(X, y, beta=0.1, tol=1e-8)
+    assert fine.dimension > 0
     assert coarse.dimension == fine.dimension
+    assert coarse.resolution > fine.resolution
     assert coarse.vertices() == pytest.approx(fine.vertices(), abs=1e-3)
 
 

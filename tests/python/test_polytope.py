@@ -70,6 +70,9 @@ def test_entries_that_are_always_zero_do_not_count():
     assert polytope.dimension == 1
     assert polytope.ranges[2] == pytest.approx([0.0, 0.0])
     assert polytope.shortest() == pytest.approx([0.5, 0.5, 0.0])
+    sparsest, proved = polytope.sparsest(np.arange(3), None)
+    assert sorted(sparsest) == pytest.approx([0.0, 0.0, 1.0])
+    assert proved
     point = with_sum([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [0.25, 0.75, 0.0])
     assert point.dimension == 0
     assert point.vertices(1) == pytest.approx(np.array([[0.25, 0.75, 0.0]]))

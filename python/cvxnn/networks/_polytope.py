@@ -119,7 +119,7 @@ class Polytope:
         """List all vertices, at most `limit`, as rows in lexicographic order of their supports.
 
         No support of a vertex contains that of another. So all vertices but a known one lack an
-        entry of its support, and are listed once by which is the first that they lack.
+        entry of its support, and are searched for once: by which is the first that they lack.
         """
         found: dict[bytes, Array] = {}
         pending: list[tuple[Mask, Mask]] = [
@@ -131,8 +131,7 @@ class Polytope:
             if vertex is None:
                 continue
             support = vertex > 0.0
-            if not np.any(required & ~support):
-                found[support.tobytes()] = vertex
+            found[support.tobytes()] = vertex
             if len(found) > limit:
                 raise TooManyVertices(f"there are more than max_vertices={limit:,} vertices")
             for entry in np.flatnonzero(support & ~required):
