@@ -64,6 +64,15 @@ def test_the_fewest_groups_are_not_the_fewest_entries():
         assert len({g for g, c in zip(groups, sparsest, strict=True) if c}) == min(counts)
 
 
+def test_members_that_are_no_vertices_are_moved_to_one(monkeypatch):
+    # as rounding makes least squares end on dependent columns
+    cube = pairs(4)
+    monkeypatch.setattr(_polytope, "nnls", lambda *_: (cube.start, 0.0))
+    vertex = cube.vertex_within(np.ones(8, dtype=np.bool_))
+    assert sorted(vertex) == pytest.approx([0.0] * 4 + [0.25] * 4)
+    assert cube.columns @ vertex == pytest.approx(cube.columns @ cube.start)
+
+
 def test_entries_that_are_always_zero_do_not_count():
     # two equations of the sum of the first two, which leave nothing to the third
     polytope = with_sum([[1.0, 1.0, 2.0], [1.0, 1.0, 2.0]], [2.0 / 3.0, 1.0 / 3.0, 0.0])

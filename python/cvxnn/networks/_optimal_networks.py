@@ -85,12 +85,12 @@ class OptimalSet:
 
     @property
     def dimension(self) -> int:
-        """The dimension of the polytope."""
+        """The dimension of the polytope, at the `resolution`: a numerical rank, not a proof."""
         return self._polytope.dimension
 
     @property
     def is_unique(self) -> bool:
-        """Whether there is a single optimal network, up to copies of neurons."""
+        """Whether there is a single optimal network, up to copies of neurons: dimension zero."""
         return self.dimension == 0
 
     @property
