@@ -21,6 +21,7 @@ from cvxnn.networks import (
     LinearNetwork,
     Network,
     NetworkDisplay,
+    OptimalSet,
     ParallelCertificate,
     ParallelNetwork,
     ParallelReLUClassifier,
@@ -34,6 +35,7 @@ from cvxnn.networks import (
     certify,
     certify_everywhere,
     min_norm_interpolation,
+    optimal_set,
     polish,
     relu_path,
 )
@@ -54,6 +56,7 @@ __all__ = [
     "LinearNetwork",
     "Network",
     "NetworkDisplay",
+    "OptimalSet",
     "ParallelCertificate",
     "ParallelNetwork",
     "ParallelReLUClassifier",
@@ -69,6 +72,7 @@ __all__ = [
     "certify_everywhere",
     "group_lasso",
     "min_norm_interpolation",
+    "optimal_set",
     "polish",
     "relu_path",
 ]

@@ -15,6 +15,8 @@ from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._interpolation import min_norm_interpolation
 from cvxnn.networks._linear_network import LinearNetwork
 from cvxnn.networks._network import Network
+from cvxnn.networks._optimal_networks import OptimalSet
+from cvxnn.networks._optimal_set import optimal_set
 from cvxnn.networks._parallel import ParallelReLUClassifier, ParallelReLURegressor
 from cvxnn.networks._parallel_certificate import ParallelCertificate
 from cvxnn.networks._parallel_network import ParallelNetwork
@@ -38,6 +40,7 @@ __all__ = [
     "LinearNetwork",
     "Network",
     "NetworkDisplay",
+    "OptimalSet",
     "ParallelCertificate",
     "ParallelNetwork",
     "ParallelReLUClassifier",
@@ -51,6 +54,7 @@ __all__ = [
     "certify",
     "certify_everywhere",
     "min_norm_interpolation",
+    "optimal_set",
     "polish",
     "relu_path",
 ]

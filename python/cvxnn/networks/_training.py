@@ -23,7 +23,15 @@ from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
 from cvxnn.networks._program import ConvexSolution, Neurons, OnRound, solve_program
 
-__all__ = ["ChosenCells", "Trained", "choose_cells", "own_cells", "prices_every_cell", "train"]
+__all__ = [
+    "ChosenCells",
+    "Trained",
+    "choose_cells",
+    "list_every_cell",
+    "own_cells",
+    "prices_every_cell",
+    "train",
+]
 
 Array = NDArray[np.float64]
 
@@ -131,8 +139,7 @@ def _every_cell(
     problem: TrainingProblem, exact: bool, n_threads: int, *, gated: bool
 ) -> ChosenCells | None:
     """Return all cells, listed or not, or None if there are too many for either way."""
-    n_bytes = 8 * ((len(problem.design) + 63) // 64)
-    limit = min(_EXACT_LIMIT if exact else _AUTO_LIMIT, _EXACT_BYTES // n_bytes)
+    limit = _most_listed(problem, _EXACT_LIMIT if exact else _AUTO_LIMIT)
     n, columns = problem.design.shape
     priced = not gated and columns in _PRICED_ROWS and (exact or n <= _PRICED_ROWS[columns])
     unlisted = ChosenCells(None, complete=True) if priced else None
@@ -154,8 +161,25 @@ def _every_cell(
             f"patterns='exact': {error}; use patterns='auto' or a number of sampled cells, "
             "fewer samples, or fewer features"
         ) from None
-    cells = Cells(core.enumerate_cells(arrangement, "auto", True, n_threads), n)
+    return _listed(problem, arrangement, n_threads)
+
+
+def list_every_cell(problem: TrainingProblem, n_threads: int) -> ChosenCells:
+    """List all cells; TooManyCells if there are more than "exact" agrees to list."""
+    arrangement = core.Arrangement(problem.design)
+    refuse_more_cells(arrangement, _most_listed(problem, _EXACT_LIMIT))
+    return _listed(problem, arrangement, n_threads)
+
+
+def _listed(problem: TrainingProblem, arrangement: core.Arrangement, n_threads: int) -> ChosenCells:
+    cells = Cells(core.enumerate_cells(arrangement, "auto", True, n_threads), len(problem.design))
     return ChosenCells(_one_of_opposites(problem, cells), complete=True)
+
+
+def _most_listed(problem: TrainingProblem, limit: int) -> int:
+    """Return how many cells to list at most, given also the memory that their patterns take."""
+    n_bytes = 8 * ((len(problem.design) + 63) // 64)
+    return min(limit, _EXACT_BYTES // n_bytes)
 
 
 def _one_of_opposites(problem: TrainingProblem, cells: Cells) -> Cells:
