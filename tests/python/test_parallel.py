@@ -104,7 +104,7 @@ def test_optimum_is_that_of_cvxpy_and_no_descent_is_below(regularizer, seed):
     assert best_of_descents(X, y, 0.05, regularizer, 2) >= c.lower_bound * (1.0 - 1e-6)
 
 
-@pytest.mark.parametrize("regularizer", ["weight_decay", "path"])
+@pytest.mark.parametrize("regularizer", ["weight_decay", "power"])  # Clarabel fails on the others
 def test_logistic_optimum_is_that_of_cvxpy(regularizer):
     X, y = gaussian_problem(3, 2, seed=2, loss="logistic")
     model = ParallelReLUClassifier(0.05, regularizer=regularizer, bias="none", tol=1e-7).fit(X, y)

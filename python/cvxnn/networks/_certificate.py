@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.arrangements import Cells
+from cvxnn.networks._gap import HasGap
 from cvxnn.networks._patches import Patches
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows
 from cvxnn.networks._support import support_bound
@@ -16,7 +17,7 @@ __all__ = ["Certificate"]
 
 
 @dataclass(frozen=True, eq=False)
-class Certificate:
+class Certificate(HasGap):
     """How far a network can be from the optimum of its training problem.
 
     Parameters
@@ -65,18 +66,6 @@ class Certificate:
     cells: Cells | None = field(default=None, repr=False)
     patches: Patches | None = field(default=None, repr=False)
     rank: int | None = None
-
-    @property
-    def gap(self) -> float:
-        """Largest possible distance of the objective from the optimum."""
-        return max(0.0, self.objective - self.lower_bound)
-
-    @property
-    def relative_gap(self) -> float:
-        """The gap divided by the objective."""
-        if np.isinf(self.objective):
-            return np.inf
-        return self.gap / abs(self.objective) if self.gap > 0.0 else 0.0
 
     def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
         """Prove the lower bound again, from the dual vector and the data alone.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.networks._gap import HasGap
 from cvxnn.networks._least_squares import without_mean
 
 __all__ = ["DualCertificate"]
@@ -17,7 +18,7 @@ _ROUNDING = 1e-9  # relative
 
 
 @dataclass(frozen=True, eq=False)
-class DualCertificate:
+class DualCertificate(HasGap):
     """An objective, and a dual matrix that proves a lower bound of it.
 
     With ``beta=0`` the norm alone, under the constraint that outputs are those of least squares.
@@ -28,16 +29,6 @@ class DualCertificate:
     dual: Array = field(repr=False)
     beta: float
     fit_intercept: bool
-
-    @property
-    def gap(self) -> float:
-        """Largest possible distance of the objective from the optimum."""
-        return max(0.0, self.objective - self.lower_bound)
-
-    @property
-    def relative_gap(self) -> float:
-        """The gap divided by the objective."""
-        return self.gap / self.objective if self.gap > 0.0 else 0.0
 
     def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
         """Prove the lower bound again, from the dual matrix and the data alone.

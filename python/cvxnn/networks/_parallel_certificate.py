@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn.networks._gap import HasGap
 from cvxnn.networks._nested_cells import NestedCells, every_nested_cell, lumped_cells
 from cvxnn.networks._nested_program import nested_support, unlisted_support
 from cvxnn.networks._parallel_model import ParallelModel
@@ -18,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class ParallelCertificate:
+class ParallelCertificate(HasGap):
     """How far a parallel three-layer network can be from the optimum of its training problem.
 
     Parameters
@@ -58,16 +59,6 @@ class ParallelCertificate:
     delta: float
     model: ParallelModel
     cells: NestedCells | None = field(default=None, repr=False)
-
-    @property
-    def gap(self) -> float:
-        """Largest possible distance of the objective from the optimum."""
-        return max(0.0, self.objective - self.lower_bound)
-
-    @property
-    def relative_gap(self) -> float:
-        """The gap divided by the objective."""
-        return self.gap / abs(self.objective) if self.gap > 0.0 else 0.0
 
     def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
         """Prove the lower bound again, from the dual vector and the data alone.
