@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "barrier_method.hpp"
 #include "cvxnn/witness.hpp"
@@ -46,19 +45,18 @@ struct Masks {
   }
 };
 
-// Blocks of a nested program, some or all of them.
 class NestedBlocks final : public ConeBlocks {
  public:
-  NestedBlocks(const NestedProgram& program, const Matrix& rows, const Matrix& interiors,
-               std::vector<Index> ids)
-      : program_(program), rows_(rows), interiors_(interiors), ids_(std::move(ids)) {}
+  // `interiors` as in solve_nested_program, or empty if none is asked for.
+  NestedBlocks(const NestedProgram& program, const Matrix& interiors)
+      : program_(program), rows_(unit_rows(*program.X)), interiors_(interiors) {}
 
-  Index size() const override { return static_cast<Index>(ids_.size()); }
+  Index size() const override { return program_.n_blocks(); }
   Index width() const override { return program_.width(); }
   Index parts() const override { return program_.separate_norms ? program_.cells->parts : 1; }
   Index n_samples() const override { return program_.X->rows(); }
   Index n_targets() const override { return program_.n_targets; }
-  Index target_of(Index b) const override { return program_.target_of(ids_[b]); }
+  Index target_of(Index b) const override { return program_.target_of(b); }
   double beta() const override { return program_.beta; }
   double cost() const override {
     return static_cast<double>(program_.X->size() * program_.cells->parts);
@@ -140,8 +138,8 @@ class NestedBlocks final : public ConeBlocks {
   }
 
  private:
-  Index cell(Index b) const { return program_.cell_of(ids_[b]); }
-  double sign(Index b) const { return program_.sign_of(ids_[b]); }
+  Index cell(Index b) const { return program_.cell_of(b); }
+  double sign(Index b) const { return program_.sign_of(b); }
   Masks masks_of(Index b) const { return {*program_.cells, cell(b), n_samples()}; }
   // u as a column for each part
   Eigen::Map<const Matrix> by_part(const Vector& u) const {
@@ -149,9 +147,8 @@ class NestedBlocks final : public ConeBlocks {
   }
 
   const NestedProgram& program_;
-  const Matrix& rows_;  // unit rows of X
+  Matrix rows_;  // unit rows of X
   const Matrix& interiors_;
-  std::vector<Index> ids_;
 };
 
 // The rows of a nested cell's cone that constrain something, scaled to unit length.
@@ -257,19 +254,14 @@ double support_of_parts(const Matrix& M, const Vector& c, Index parts, double cu
   int small_steps = 0;
   for (int step = 0; step < kSteps && small_steps < 5; ++step) {
     const Vector& z = method.multipliers(0);
-    const double rounding = static_cast<double>(M.rows() + 4) * kEpsilon * (1.0 + z.sum());
+    const double rounding =
+        static_cast<double>(M.rows() + 4) * kEpsilon * (scaled.norm() + z.sum());
     const double proved = largest_part(scaled + M.transpose() * z, parts) + rounding;
     bound = std::min(bound, cutoff * proved);
     if (bound <= cutoff || method.barrier_gap() <= kClose) break;
     small_steps = method.advance(kClose, kFastest) < 0.05 ? small_steps + 1 : 0;
   }
   return bound;
-}
-
-std::vector<Index> all_of(Index count) {
-  std::vector<Index> ids(static_cast<std::size_t>(count));
-  std::iota(ids.begin(), ids.end(), Index{0});
-  return ids;
 }
 
 // What the gradients of blocks are off by.
@@ -331,7 +323,7 @@ std::vector<double> price_nested(const NestedProgram& program, const Vector& v,
                                  const Execution& execution) {
   const Matrix rows = unit_rows(*program.X);
   const Matrix none;
-  const NestedBlocks blocks(program, rows, none, all_of(program.n_blocks()));
+  const NestedBlocks blocks(program, none);
   const double error = gradient_error(program, v);
   const Execution alone;  // of each block
   std::vector<double> supports(static_cast<std::size_t>(program.n_blocks()), 0.0);
@@ -364,8 +356,7 @@ Solution solve_nested_program(const NestedProgram& program, const Loss& loss,
   constexpr int kMaxSmallSteps = 10;
   constexpr double kShares[] = {1e-2, 1e-4, 1e-6, 1e-8};
   const Deadline deadline{Deadline::Clock::now(), options.max_seconds};
-  const Matrix rows = unit_rows(*program.X);
-  const NestedBlocks blocks(program, rows, interiors, all_of(program.n_blocks()));
+  const NestedBlocks blocks(program, interiors);
   BarrierMethod method(blocks, loss, execution);
   Solution solution;
   solution.objective = loss.value(Vector::Zero(loss.size()));

@@ -208,6 +208,22 @@ def test_hostile_rows_keep_the_optimum():
     assert not weighted.certificate_.verify(X, y)
 
 
+@pytest.mark.parametrize("bias", ["none", "regularized"])
+@pytest.mark.parametrize("X", [np.zeros((3, 2)), np.ones((3, 1)), np.ones((1, 2)), -np.eye(2)])
+@pytest.mark.parametrize(
+    "options", [{}, {"m1": 1}, {"patterns": 10, "random_state": 0}, {"m1": "large"}]
+)
+def test_poor_data_are_fitted_as_well_as_they_can_be(X, bias, options):
+    y = np.arange(1.0, len(X) + 1.0)
+    model = trained(X, y, bias=bias, regularizer="power", **{**options, "tol": 1e-5})
+    c = model.certificate_
+    assert model.status_ == "converged"
+    assert c.lower_bound <= c.objective <= 0.5 * y @ y
+    assert c.verify(X, y)
+    if bias == "none" and not X.any():
+        assert model.network_.n_branches == 0
+
+
 @pytest.mark.parametrize("scale", [1e-150, 1e-6, 1e6, 1e150])
 def test_scaling_changes_nothing_but_the_scale(scale):
     X, y = gaussian_problem(4, 2, seed=5)

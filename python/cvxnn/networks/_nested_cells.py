@@ -121,7 +121,9 @@ def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
             f"{n_tuples:,} tuples of {m1} first-layer neurons, from {len(first):,} patterns with "
             f"two signs each, which is more than {_MOST_TUPLES:,}"
         )
-    members, signs, second = [], [], []
+    n = len(design)
+    members, signs = [np.zeros((0, m1), dtype=np.int64)], [np.zeros((0, m1))]
+    second = [np.zeros((0, n), dtype=np.bool_)]
     n_cells = 0
     for chosen in combinations_with_replacement(range(signed), m1):
         member, sign = np.array(chosen) // 2, 1.0 - 2.0 * (np.array(chosen) % 2)
@@ -147,6 +149,8 @@ def lumped_cells(design: Array, n_threads: int) -> NestedCells:
     """
     n = len(design)
     first = _first_layer(design, n_threads)
+    if len(first) == 0:
+        return every_nested_cell(design, 1, n_threads)  # none at all
     if 2**n > 2**12:
         raise TooManyCells(f"2^{n} patterns of the second layer, which is more than 4,096")
     second = (np.arange(1, 2**n)[:, None] >> np.arange(n)) % 2 == 1
