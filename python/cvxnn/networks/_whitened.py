@@ -1,0 +1,88 @@
+"""Data with orthogonal rows of one length: the optimum in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cvxnn.arrangements import Cells
+from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._program import HISTORY, ConvexSolution
+
+__all__ = ["has_closed_form", "spectral_support", "whitened_solution"]
+
+Array = NDArray[np.float64]
+
+_ORTHOGONAL = 1e-10  # entries of X X', against its diagonal, that are rounding
+
+
+def has_closed_form(problem: TrainingProblem) -> bool:
+    """Tell whether `whitened_solution` is the optimum, to within rounding."""
+    plain = problem.patches is None and problem.projection is None and problem.bias != "free"
+    if not plain or problem.loss.name != "squared" or problem.activation != "relu":
+        return False
+    n, d = problem.design.shape
+    if n > d or np.ptp(problem.weight) > 0.0:
+        return False
+    X, _ = problem.scaled_design()
+    products = X @ X.T
+    square = products[0, 0]
+    return bool(np.abs(products - square * np.eye(n)).max() <= _ORTHOGONAL * square)
+
+
+def whitened_solution(problem: TrainingProblem) -> ConvexSolution:
+    """Return the optimum for data with X X' = c^2 I and the squared loss.
+
+    Positive and negative parts of y are fitted by a neuron each, in the directions of ``X' y_+``
+    and ``X' y_-``, their norms less ``beta / c`` (Ergen and Pilanci, arXiv 2002.10553, on whitened
+    data).
+    """
+    X, exponent = problem.scaled_design()
+    length = float(np.ldexp(np.linalg.norm(X[0]), exponent))
+    weight = float(problem.weight[0])
+    Y = problem.y.reshape(len(X), -1)
+    least = problem.beta / (weight * length)
+    f = np.zeros_like(Y)
+    found = []
+    for output, y in enumerate(Y.T):
+        for sign in (1.0, -1.0):
+            part = np.maximum(sign * y, 0.0)
+            size = float(np.linalg.norm(part))
+            if size <= least:
+                continue
+            direction = X.T @ part
+            f[:, output] += sign * (1.0 - least / size) * part
+            unit = direction / np.linalg.norm(direction)
+            found.append((unit, (size - least) / length, sign, part > 0.0, output))
+    dual = (weight * (f - Y)).reshape(problem.y.shape)
+    bound, dual = problem.bound_from(dual, max(problem.beta, spectral_support(problem, dual)))
+    directions, norms, signs, patterns, outputs = zip(*found, strict=True) if found else ((),) * 5
+    value = 0.5 * weight * np.sum((f - Y) ** 2) + problem.beta * sum(norms)
+    return ConvexSolution(
+        directions=np.array(directions).reshape(len(found), X.shape[1]),
+        norms=np.array(norms, dtype=np.float64),
+        signs=np.array(signs, dtype=np.float64),
+        cells=np.arange(len(found)),
+        outputs=np.array(outputs, dtype=np.intp),
+        n_cells=len(found),
+        lower_bound=bound,
+        design_bound=bound,
+        dual=dual,
+        status="converged",
+        history=np.array([(0.0, value, bound, len(found))], dtype=list(HISTORY.items())),
+        packed=Cells.from_dense(np.array(patterns, np.bool_).reshape(len(found), len(X))).packed,
+    )
+
+
+def spectral_support(problem: TrainingProblem, v: Array) -> float:
+    """Bound max |v . (X u)_+| over unit u by the spectral norm of X, for any data.
+
+    Samples where v has one sign are what counts for either sign of the gain: ``v . (X u)_+ <=
+    ||v_+|| ||X u||``.
+    """
+    X, exponent = problem.scaled_design()
+    rounding = 1.0 + 4.0 * sum(X.shape) * np.finfo(np.float64).eps
+    largest = float(np.ldexp(np.linalg.norm(X, 2), exponent)) * rounding
+    columns = v.reshape(len(v), -1)
+    sides = np.concatenate([np.maximum(columns, 0.0), np.maximum(-columns, 0.0)], axis=1)
+    return largest * rounding * float(np.linalg.norm(sides, axis=0).max(initial=0.0))
