@@ -24,15 +24,17 @@ def output_of(name, *arguments):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
+        ("branch_sweep.py --fast", "proved: no network is below 0.45729"),
         ("deep_linear_gap.py", "1, 1, 1              3      7.7942      4.5000             4.5000"),
         ("ecg_prediction.py", "proved: no network of any width is below"),
         ("rank_sweep.py", "rank  objective  lower bound"),
         ("ratio_of_sampled_cells.py", "cells  objective / optimum"),
+        ("spiral.py --fast", "network       m1  objective  lower bound"),
         pytest.param("convolution_of_images.py", "on all 1797 images", marks=pytest.mark.slow),
     ],
 )
 def test_a_table_and_a_figure(name, expected, tmp_path):
-    assert expected in output_of(name, "--figure", str(tmp_path / "figure.png"))
+    assert expected in output_of(*name.split(), "--figure", str(tmp_path / "figure.png"))
     assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
 
 
