@@ -24,7 +24,7 @@ __all__ = ["solve_over_patterns", "threshold_layers"]
 
 Array = NDArray[np.float64]
 
-_MAX_ROUNDS = 1000
+_MAX_ROUNDS = 100_000
 _LITTLE = 1e-3  # seconds, to end with a network and its bound
 
 

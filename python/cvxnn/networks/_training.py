@@ -116,8 +116,8 @@ def choose_cells(
         generator = check_random_state(0 if random_state is None else random_state)
         seed = int(generator.randint(2**31))
         if unpriced:
-            sampled = choose_cells(problem, _SAMPLED, seed, n_threads)
-            return replace(sampled, complete=True, seed=seed)
+            some = choose_cells(problem, _SAMPLED, seed, n_threads)
+            return replace(some, complete=True, seed=seed)
         return ChosenCells(None, complete=True, seed=seed)
     is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
     if not is_integer or patterns < 1:
