@@ -188,6 +188,18 @@ def test_certify_and_polish():
     assert certificate.objective == pytest.approx(best.certificate_.objective, rel=1e-7)
 
 
+def test_polish_keeps_what_a_network_has():
+    """Of data with too many cells some are sampled, but those of the network stay."""
+    X, _ = gaussian_problem(40, 20, seed=7)
+    random = np.random.default_rng(7)
+    network = Network(random.standard_normal((1, 20)), [0.0], [[1.0]], [0.0], "threshold")
+    y = network.predict(X)
+    better, certificate = polish(network, X, y, beta=0.5, tol=1e-6)
+    assert certificate.method == "relaxation" and certificate.verify(X, y)
+    assert certificate.objective < network.objective(X, y, beta=0.5)
+    assert (better.hidden_weights @ X.T > 0.0)[0].tolist() == (y > 0.0).tolist()
+
+
 def test_neurons_that_are_zero_at_a_sample():
     """They have patterns of no cell, but for a bias that moves them off."""
     X, y = np.array([[1.0, 1.0], [-1.0, -1.0], [1.0, 0.0]]), np.array([0.0, 0.0, 1.0])

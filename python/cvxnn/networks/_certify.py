@@ -49,7 +49,9 @@ def certify(
     Where ``patterns="auto"`` of `ReLURegressor` takes every cell, the convex program over all of
     them is solved until its bound is within `tol` of the optimum, so that the gap reported is the
     network's. Elsewhere a local search finds a network close to the best, and a semidefinite
-    relaxation turns its dual vector into a bound; it is valid but loose.
+    relaxation turns its dual vector into a bound; it is valid but loose. For networks of
+    thresholds all cells are listed, or some sampled where they are too many, and then too the bound
+    is valid for all but loose.
 
     With ``patterns="own"`` the bound is for networks whose neurons have the activation patterns of
     those of the given network: a stationary point of its training is optimal among these (Ergen and
@@ -89,6 +91,12 @@ def certify(
     -------
     Certificate
         With scope "global", or "patterns" for its own.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not acceptable; or if a network of thresholds without biases has a neuron
+        that is zero at a sample, where it may have the pattern of no cell.
 
     Examples
     --------

@@ -35,6 +35,7 @@ __all__ = [
     "prices_every_cell",
     "train",
     "vectors_of",
+    "with_own_cells",
 ]
 
 Array = NDArray[np.float64]
@@ -139,6 +140,17 @@ def own_cells(problem: TrainingProblem, network: Network, n_threads: int) -> Cho
     if len(packed) == 0:
         raise ValueError("network has no neuron with an output weight, and so no patterns")
     return ChosenCells(Cells(np.unique(packed, axis=0), len(problem.design)), complete=False)
+
+
+def with_own_cells(
+    problem: TrainingProblem, chosen: ChosenCells, network: Network, n_threads: int
+) -> ChosenCells:
+    """Add the cells of a network's neurons to cells that stand for all."""
+    if chosen.cells is None or chosen.seed is None or not network.output_weights.any():
+        return chosen
+    own = own_cells(problem, network, n_threads).cells
+    assert own is not None
+    return replace(chosen, cells=chosen.cells | own)
 
 
 def bounds_every_cell_by(problem: TrainingProblem, n_threads: int) -> str:
