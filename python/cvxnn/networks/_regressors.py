@@ -164,6 +164,9 @@ class ReLURegressor(ConvexRegressor):
     ('converged', 'global')
     >>> bool(model.certificate_.relative_gap < 1e-4)
     True
+    >>> steps = ReLURegressor(beta=0.1, activation="threshold").fit(X, 1.0 * (X[:, 0] > 0.0))
+    >>> print(f"{steps.certificate_.objective:.5f} {steps.predict([[-0.9], [0.9]])}")
+    0.09875 [0.    0.975]
     """
 
     def __init__(
