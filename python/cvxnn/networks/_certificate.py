@@ -31,7 +31,8 @@ class Certificate(HasGap):
         neurons have the given activation patterns on the training data is.
     method : {"branch_and_bound", "cells", "patterns", "relaxation"}
         How the bound was proved: for every cell without a list of them, by a list of every cell,
-        for the given patterns, or by a semidefinite relaxation (valid for any data, but loose).
+        for the given patterns, or by a semidefinite relaxation (valid for any data, but loose; for
+        thresholds, sums over the positive and the negative entries of `dual`).
     n_cells : int
         Number of cells in the convex program that was solved: with "branch_and_bound" and
         "relaxation" a few, chosen from all.
@@ -73,7 +74,9 @@ class Certificate(HasGap):
         Weak duality (Pilanci and Ergen, arXiv 2002.10553, eq. 8): a vector v with
         ``|v . phi(X u)| <= beta`` for every u of unit norm bounds the objective of every network
         from below by ``-L*(v)``; with free biases the norm is that of the weights alone, and v must
-        sum to zero.
+        sum to zero. For thresholds the constraints are those of the Lasso over the patterns of all
+        cells (Ergen et al., arXiv 2303.03382): ``|sum_k v_k| <= beta``, over the samples on which a
+        pattern is active.
 
         Parameters
         ----------

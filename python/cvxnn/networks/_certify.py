@@ -5,15 +5,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from cvxnn._checks import one_of, positive_number, positive_or_none
+from cvxnn._native import core
 from cvxnn._threads import thread_count
+from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
-from cvxnn.networks._training import choose_cells, own_cells, prices_every_cell, train
+from cvxnn.networks._training import (
+    bounds_every_cell_by,
+    choose_cells,
+    own_cells,
+    train,
+    vectors_of,
+)
 
 _LOOSE = 1e-7  # relative, of a bound that need not be found again
 
@@ -40,7 +49,9 @@ def certify(
     Where ``patterns="auto"`` of `ReLURegressor` takes every cell, the convex program over all of
     them is solved until its bound is within `tol` of the optimum, so that the gap reported is the
     network's. Elsewhere a local search finds a network close to the best, and a semidefinite
-    relaxation turns its dual vector into a bound; it is valid but loose.
+    relaxation turns its dual vector into a bound; it is valid but loose. For networks of
+    thresholds all cells are listed, or some sampled where they are too many, and then too the bound
+    is valid for all but loose.
 
     With ``patterns="own"`` the bound is for networks whose neurons have the activation patterns of
     those of the given network: a stationary point of its training is optimal among these (Ergen and
@@ -80,6 +91,12 @@ def certify(
     -------
     Certificate
         With scope "global", or "patterns" for its own.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not acceptable; or if a network of thresholds without biases has a neuron
+        that is zero at a sample, where it may have the pattern of no cell.
 
     Examples
     --------
@@ -162,7 +179,7 @@ def certify_everywhere(
             f"{problem.n_all} samples and {problem.n_outputs} outputs"
         )
     v = problem.gather(certificate.dual)
-    method = "branch_and_bound" if prices_every_cell(problem) else "relaxation"
+    method = bounds_every_cell_by(problem, thread_count(None))
     bound, dual = problem.bound_from(v, support_bound(problem, v, 0.0, method, tol=_LOOSE))
     return replace(
         certificate,
@@ -198,4 +215,25 @@ def problem_of(
     problem = TrainingProblem.from_arrays(
         X, y, activation=network.activation, negative_slope=network.negative_slope, **options
     )
+    if problem.activation == THRESHOLD and bias == "none":
+        _check_general_position(problem, network)
     return problem, network.objective(X, y, **options)
+
+
+def _check_general_position(problem: TrainingProblem, network: Network) -> None:
+    """Raise ValueError if a neuron is zero at a sample: bounds are for patterns of cells.
+
+    A bias could move it off without a change of its pattern, but there is none. Where the data are
+    zero every neuron is, and no cell tells otherwise.
+    """
+    used = network.output_weights.any(axis=1)
+    vectors = np.asfortranarray(vectors_of(problem, network)[used])
+    if len(vectors) == 0:
+        return
+    _, interior = core.locate_cells(problem.design, vectors, 1)
+    if not interior.all():
+        j = int(np.flatnonzero(used)[np.argmin(interior)])
+        raise ValueError(
+            f"network has activation={THRESHOLD!r} and no biases, and its neuron {j} is zero at a "
+            "sample of X: bounds are for neurons that are not"
+        )

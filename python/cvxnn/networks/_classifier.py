@@ -150,8 +150,9 @@ class ReLUClassifier(ConvexClassifier):
     beta : float, default=1e-2
         Strength of the weight decay. The loss is a sum, so the same `beta` weighs less on more
         samples.
-    activation : {"relu", "leaky_relu", "abs"}, default="relu"
-        The activation function.
+    activation : {"relu", "leaky_relu", "abs", "threshold"}, default="relu"
+        The activation function. "threshold" is 1 above zero and 0 elsewhere; its penalty is ``beta
+        * sum_j |a_j|`` and its program a Lasso, see `ReLURegressor`.
     negative_slope : float, default=0.0
         Slope of "leaky_relu" below zero, at least 0 and less than 1.
     loss : {"logistic", "hinge", "squared_hinge"}, default="logistic"
@@ -164,7 +165,8 @@ class ReLUClassifier(ConvexClassifier):
         for up to three columns (the bias is one), for four up to 5,000 samples, for five up to 300,
         for six up to 60, or up to 100,000 cells. Otherwise "auto" trains a wide random network by
         L-BFGS, solves the convex program over its cells, and adds cells found by local search
-        until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
+        until none gains more than `tol`; the bound, by a relaxation, is valid but loose. For
+        "threshold" every cell is listed, see `ReLURegressor`.
     bias : {"regularized", "free", "none"}, default="regularized"
         Which biases the network has and what they cost, see `ReLURegressor`.
     class_weight : dict or "balanced", optional

@@ -57,8 +57,8 @@ class ConvReLURegressor(ConvexRegressor):
         How what a filter puts out is combined.
     activation, negative_slope, loss, delta, patterns, bias, tol, max_time, n_jobs, random_state
         As in `ReLURegressor`, where a filter stands for a neuron and every patch for a sample with
-        an activation of its own. `Cells` have a hyperplane for each patch, those of a sample one
-        after the other.
+        an activation of its own, but no "threshold". `Cells` have a hyperplane for each patch,
+        those of a sample one after the other.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class ConvReLUClassifier(ConvexClassifier):
     activation, negative_slope, loss, patterns, bias, class_weight, tol, max_time, n_jobs, \
 random_state
         As in `ReLUClassifier`, where a filter stands for a neuron and every patch for a sample with
-        an activation of its own.
+        an activation of its own, but no "threshold".
 
     Attributes
     ----------

@@ -48,8 +48,9 @@ def min_norm_interpolation(
         Targets; several should be of one scale.
     bias : {"regularized", "free", "none"}
         Which biases networks may have and what they cost, see `ReLURegressor`.
-    activation : {"relu", "leaky_relu", "abs"}
-        The activation function.
+    activation : {"relu", "leaky_relu", "abs", "threshold"}
+        The activation function. With "threshold" (not with ``bias="none"``) ``sum_j |a_j|`` is what
+        is minimised, over the patterns that `ReLURegressor` takes for it.
     negative_slope : float
         Slope of "leaky_relu" below zero.
     tol : float

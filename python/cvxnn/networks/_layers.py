@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cvxnn._checks import one_of
+from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._losses import check_targets, loss_named
 
 __all__ = [
@@ -46,8 +47,10 @@ class LayeredNetwork(Predictor, Protocol):
 
 
 class BiasedNetwork(LayeredNetwork, Protocol):
-    """Those with an output bias."""
+    """Those with an output bias and an activation by name."""
 
+    @property
+    def activation(self) -> str: ...
     @property
     def output_bias(self) -> Array: ...
 
@@ -143,13 +146,24 @@ def two_layer_objective(
         raise ValueError("bias='none', but the network has hidden biases")
     if bias != "free" and np.any(network.output_bias):
         raise ValueError(f"bias={bias!r}, but the network has an output bias")
-    decay = np.sum(network.hidden_weights**2)
-    decay += np.sum(np.sum(np.abs(network.output_weights), axis=1) ** 2)
-    if bias == "regularized":
-        decay += np.sum(network.hidden_bias**2)
     free = bias == "free"
     value = loss_of(network, X, y, loss, delta, sample_weight, free_offset=free)
-    return value + decay_of(beta, decay)
+    return value + decay_of(beta, _squares(network, bias))
+
+
+def _squares(network: BiasedNetwork, bias: str) -> float:
+    """Return the sum of squares that half of beta weighs.
+
+    A threshold does not see the scale of its argument, and costs an amplitude s and an output
+    weight o with a = s o (arXiv 2303.03382): s^2 + o^2 is 2 |a| at best.
+    """
+    sizes = np.sum(np.abs(network.output_weights), axis=1)
+    if network.activation == THRESHOLD:
+        return 2.0 * float(np.sum(sizes))
+    squares = np.sum(network.hidden_weights**2) + np.sum(sizes**2)
+    if bias == "regularized":
+        squares += np.sum(network.hidden_bias**2)
+    return float(squares)
 
 
 def midrange(y: Array) -> Array:

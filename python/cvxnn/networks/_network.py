@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cvxnn.networks._activations import activated, slope_of
+from cvxnn.networks._activations import THRESHOLD, activated, check_activation, slope_of, switched
 from cvxnn.networks._exchange import layers_of_sklearn, layers_of_torch, torch_module
 from cvxnn.networks._files import SavedInFiles
 from cvxnn.networks._layers import (
@@ -19,7 +19,7 @@ from cvxnn.networks._layers import (
     two_layer_objective,
 )
 from cvxnn.networks._onnx import onnx_model
-from cvxnn.networks._prune import pruned_layers
+from cvxnn.networks._prune import pruned_layers, pruned_thresholds
 
 __all__ = ["Network"]
 
@@ -40,8 +40,9 @@ class Network(SavedInFiles):
         Second-layer weights a.
     output_bias : ndarray of shape (C,)
         Output biases c.
-    activation : {"relu", "leaky_relu", "abs"}
-        The activation function; the formula above is for "relu".
+    activation : {"relu", "leaky_relu", "abs", "threshold"}
+        The activation function; the formula above is for "relu". "threshold" is 1 where its
+        argument is positive and 0 elsewhere.
     negative_slope : float
         Slope of "leaky_relu" below zero.
 
@@ -62,7 +63,7 @@ class Network(SavedInFiles):
 
     def __post_init__(self) -> None:
         check_layers(self)
-        slope_of(self.activation, self.negative_slope)
+        check_activation(self.activation, self.negative_slope)
         object.__setattr__(self, "negative_slope", float(self.negative_slope))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -75,13 +76,14 @@ class Network(SavedInFiles):
 
     @property
     def slope(self) -> float:
-        """Slope of the activation below zero."""
+        """Slope of the activation below zero; ValueError for "threshold", which is not linear."""
         return slope_of(self.activation, self.negative_slope)
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the raw outputs, shape (n,) for one output and (n, C) for more."""
         X = as_inputs(X, self.hidden_weights)
-        hidden = activated(X @ self.hidden_weights.T + self.hidden_bias, self.slope)
+        z = X @ self.hidden_weights.T + self.hidden_bias
+        hidden = switched(z) if self.activation == THRESHOLD else activated(z, self.slope)
         return squeezed(hidden @ self.output_weights + self.output_bias)
 
     def objective(
@@ -99,7 +101,9 @@ class Network(SavedInFiles):
 
         The sum over samples of the loss plus ``beta / 2`` times the sum over neurons of
         ``||w_j||^2 + ||a_j||_1^2``, where w_j includes the hidden bias if it is regularised
-        (Pilanci and Ergen, arXiv 2002.10553, eq. 2). The losses: squared ``(f - y)^2 / 2``,
+        (Pilanci and Ergen, arXiv 2002.10553, eq. 2); for "threshold", which does not see the scale
+        of w_j, ``beta`` times the sum of ``||a_j||_1`` (Ergen et al., arXiv 2303.03382), and no
+        bias costs anything. The losses: squared ``(f - y)^2 / 2``,
         absolute ``|f - y|``, Huber (squared up to `delta`, linear beyond), logistic
         ``log(1 + exp(-y f))``, hinge ``max(0, 1 - y f)``, squared hinge, half its square,
         multinomial, the cross-entropy of the softmax of the outputs.
@@ -134,7 +138,8 @@ class Network(SavedInFiles):
         """Return a network with fewer neurons and the same outputs on some samples.
 
         Its weight decay, biases included, is not larger; elsewhere its outputs may differ (Mishkin
-        and Pilanci, arXiv 2306.00119).
+        and Pilanci, arXiv 2306.00119). With "threshold" the same holds for the penalty of its
+        objective.
 
         Parameters
         ----------
@@ -160,7 +165,10 @@ class Network(SavedInFiles):
         X = as_inputs(X, self.hidden_weights)
         design = np.column_stack([X, np.ones(len(X))])
         hidden = np.column_stack([self.hidden_weights, self.hidden_bias])
-        hidden, outputs = pruned_layers(design, hidden, self.output_weights, self.slope)
+        if self.activation == THRESHOLD:
+            hidden, outputs = pruned_thresholds(design, hidden, self.output_weights)
+        else:
+            hidden, outputs = pruned_layers(design, hidden, self.output_weights, self.slope)
         return replace(
             self,
             hidden_weights=hidden[:, :-1],
@@ -224,7 +232,7 @@ class Network(SavedInFiles):
         Raises
         ------
         ValueError
-            If PyTorch has no module for the activation ("abs").
+            If PyTorch has no module for the activation ("abs", "threshold").
         """
         layers = self.hidden_weights, self.hidden_bias, self.output_weights, self.output_bias
         return torch_module(layers, self.activation, self.negative_slope)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cvxnn._optional import optional_import
+from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._exchange import Layers
 
 __all__ = ["onnx_model"]
@@ -25,11 +27,11 @@ def onnx_model(layers: Layers, activation: str, slope: float) -> Any:
     from_array = optional_import("onnx.numpy_helper", "onnx").from_array
     hidden, hidden_bias, output, output_bias = layers
     (_, n_features), (_, n_outputs) = hidden.shape, output.shape
-    slopes = {"negative_slope": np.array([slope])} if activation == "leaky_relu" else {}
+    middle, constants = _between(make, onnx.TensorProto.DOUBLE, activation, slope)
     graph = make.make_graph(
         [
             make.make_node("Gemm", ["X", "hidden_weights", "hidden_bias"], ["H"], transB=1),
-            make.make_node(_OPERATOR_OF[activation], ["H", *slopes], ["A"]),
+            *middle,
             make.make_node("Gemm", ["A", "output_weights", "output_bias"], ["Y"]),
         ],
         "two_layer_network",
@@ -40,7 +42,7 @@ def onnx_model(layers: Layers, activation: str, slope: float) -> Any:
             from_array(hidden_bias, "hidden_bias"),
             from_array(output, "output_weights"),
             from_array(output_bias, "output_bias"),
-            *(from_array(values, name) for name, values in slopes.items()),
+            *(from_array(values, name) for name, values in constants.items()),
         ],
     )
     return make.make_model(
@@ -49,3 +51,17 @@ def onnx_model(layers: Layers, activation: str, slope: float) -> Any:
         ir_version=_IR_VERSION,
         opset_imports=[make.make_opsetid("", _OPERATORS)],
     )
+
+
+def _between(
+    make: Any, double: int, activation: str, slope: float
+) -> tuple[list[Any], dict[str, NDArray[np.float64]]]:
+    """Return the nodes from pre-activations H to activations A, and the constants they take."""
+    if activation == THRESHOLD:
+        nodes = [
+            make.make_node("Greater", ["H", "zero"], ["on"]),
+            make.make_node("Cast", ["on"], ["A"], to=double),
+        ]
+        return nodes, {"zero": np.zeros(1)}
+    slopes = {"negative_slope": np.array([slope])} if activation == "leaky_relu" else {}
+    return [make.make_node(_OPERATOR_OF[activation], ["H", *slopes], ["A"])], slopes

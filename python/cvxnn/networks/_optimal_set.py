@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from cvxnn._checks import one_of, positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.arrangements import Cells
-from cvxnn.networks._activations import activated
+from cvxnn.networks._activations import activated, slope_of
 from cvxnn.networks._active_neurons import (
     CURVATURE,
     Maximisers,
@@ -148,6 +148,7 @@ def optimal_set(
     (2, 4)
     """
     _check_choices(loss, bias)
+    slope_of(activation, negative_slope)  # refuses those that are not piecewise linear
     problem = TrainingProblem.from_arrays(
         X,
         y,

@@ -53,8 +53,8 @@ def beta_max(
         Where the Huber loss turns linear.
     bias : {"regularized", "free", "none"}
         Which biases networks may have and what they cost, see `ReLURegressor`.
-    activation : {"relu", "leaky_relu", "abs"}
-        The activation function.
+    activation : {"relu", "leaky_relu", "abs", "threshold"}
+        The activation function, see `ReLURegressor` for "threshold".
     negative_slope : float
         Slope of "leaky_relu" below zero.
     sample_weight : array-like of shape (n,), optional
@@ -134,8 +134,8 @@ def relu_path(
         Where the Huber loss turns linear.
     bias : {"regularized", "free", "none"}
         Which biases networks may have and what they cost, see `ReLURegressor`.
-    activation : {"relu", "leaky_relu", "abs"}
-        The activation function.
+    activation : {"relu", "leaky_relu", "abs", "threshold"}
+        The activation function, see `ReLURegressor` for "threshold".
     negative_slope : float
         Slope of "leaky_relu" below zero.
     sample_weight : array-like of shape (n,), optional

@@ -11,7 +11,7 @@ from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import problem_of
 from cvxnn.networks._network import Network
-from cvxnn.networks._training import choose_cells, train
+from cvxnn.networks._training import choose_cells, train, with_own_cells
 
 __all__ = ["polish"]
 
@@ -34,7 +34,8 @@ def polish(
 
     Where ``patterns="auto"`` of `ReLURegressor` takes every cell, the result is the global optimum
     to within `tol`. Elsewhere the neurons go on downhill, then rounds of the convex program over
-    their cells and of local search for further cells follow.
+    their cells and of local search for further cells follow; for thresholds the program over their
+    cells and some sampled ones is solved.
 
     Parameters
     ----------
@@ -85,9 +86,10 @@ def polish(
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)
     n_threads = thread_count(n_jobs)
+    chosen = choose_cells(problem, "auto", 0, n_threads)
     trained = train(
         problem,
-        choose_cells(problem, "auto", 0, n_threads),
+        with_own_cells(problem, chosen, network, n_threads),
         start=network,
         tol=tol,
         max_time=max_time,

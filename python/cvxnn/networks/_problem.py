@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn._checks import one_of, positive_number
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
-from cvxnn.networks._activations import slope_of
+from cvxnn.networks._activations import THRESHOLD, check_activation, slope_of
 from cvxnn.networks._conflicts import refuse_conflicts
 from cvxnn.networks._layers import BIASES, midrange
 from cvxnn.networks._losses import (
@@ -54,6 +54,9 @@ class TrainingProblem:
     (r/h)^2) times ||w||, and bounds are lowered by as much. A neuron whose kinks are elsewhere is
     linear, hence as well one of these and a constant. Constants are free, which asks dual vectors
     to sum to zero.
+
+    Thresholds do not see the scale of hidden weights and biases, so that output weights alone cost
+    something, beta sum_j |a_j|, and the column for biases is one of ones.
     """
 
     inputs: Array  # (n, d)
@@ -85,7 +88,7 @@ class TrainingProblem:
 
     @property
     def slope(self) -> float:
-        """Slope of the activation below zero."""
+        """Slope of the activation below zero; ValueError for the threshold, which has none."""
         return slope_of(self.activation, self.negative_slope)
 
     @property
@@ -139,7 +142,9 @@ class TrainingProblem:
         """Check the arguments, each error naming the one at fault."""
         functions = loss_named(loss, delta)
         one_of("bias", bias, BIASES)
-        slope_of(activation, negative_slope)
+        check_activation(activation, negative_slope)
+        if activation == THRESHOLD:
+            _check_threshold(loss, bias, patches, rank)
         beta = positive_number("beta", beta)
         X = as_normals(X)
         weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
@@ -159,7 +164,8 @@ class TrainingProblem:
         if rank is not None:
             projection = Projection.of(inputs, rank, centred=bias == "free")
         seen = inputs if projection is None else inputs @ projection.basis
-        design, centre, height, inflation = _design(seen, patches, bias, _HIGHEST)
+        columns = "regularized" if activation == THRESHOLD and bias == "free" else bias
+        design, centre, height, inflation = _design(seen, patches, columns, _HIGHEST)
         if bias != "free" and patches is None and projection is None:
             inputs = design[:, : inputs.shape[1]]
         problem = cls(
@@ -194,7 +200,7 @@ class TrainingProblem:
         Rounding grows with the height. Without `tol`, where the bound is found in another way, the
         lowest serves, because the objective depends on the height to second order only.
         """
-        if self.bias != "free":
+        if self.bias != "free" or self.activation == THRESHOLD:
             return self
         height = _LOWEST if tol is None else np.sqrt(0.5 / (_LOST * tol))
         design, centre, height, inflation = _design(
@@ -203,6 +209,15 @@ class TrainingProblem:
         # as a certificate is verified with the highest column, which is short of the limit too
         inflation *= self.inflation
         return replace(self, design=design, centre=centre, height=height, inflation=inflation)
+
+    def over_patterns(self) -> TrainingProblem:
+        """Return the Lasso over patterns that training with thresholds is (arXiv 2303.03382).
+
+        Gated networks on a single feature of ones have it as their program: a block of one number
+        for each pattern, without a cone.
+        """
+        ones = np.ones((len(self.design), 1), order="F")
+        return replace(self, design=ones, activation="relu")
 
     def spread(self, v: Array) -> Array:
         """Turn a dual vector over rows into one over samples, shape (n_all, C)."""
@@ -305,6 +320,18 @@ def _balanced(v: Array) -> Array:
     up, down = v[v > 0.0].sum(), -v[v < 0.0].sum()
     least = min(up, down)
     return np.where(v > 0.0, v * (least / up if up else 0.0), v * (least / down if down else 0.0))
+
+
+def _check_threshold(loss: str, bias: str, patches: Patches | None, rank: int | None) -> None:
+    """Refuse what networks with thresholds cannot be trained with."""
+    others = {
+        "convolutional networks": patches is not None,
+        "rank": rank is not None,
+        "loss='interpolation' and bias='none'": loss == "interpolation" and bias == "none",
+    }
+    for name, given in others.items():
+        if given:
+            raise ValueError(f"activation={THRESHOLD!r} does not go with {name}")
 
 
 def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:

@@ -8,7 +8,7 @@ from scipy.optimize import linprog, nnls
 
 from cvxnn.networks._activations import activated
 
-__all__ = ["fewest", "pruned_layers"]
+__all__ = ["fewest", "pruned_layers", "pruned_thresholds"]
 
 Array = NDArray[np.float64]
 
@@ -52,6 +52,25 @@ def pruned_layers(
     kept = share > 0.0
     root = np.sqrt(share[kept])[:, None]
     return hidden[kept] * root, outputs[kept] * root
+
+
+def pruned_thresholds(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:
+    """Return the layers of a threshold network, at most n C neurons, with the same outputs.
+
+    Neurons with one pattern on the samples become one, whose output weights are the sums; then, as
+    in `pruned_layers`, a vertex of the shares that keep the outputs. The l1 norm of the output
+    weights does not grow. Parameters as there.
+    """
+    active = design @ hidden.T > 0.0
+    patterns, first, group = np.unique(active, axis=1, return_index=True, return_inverse=True)
+    sums = np.zeros((len(first), outputs.shape[1]))
+    np.add.at(sums, group.ravel(), outputs)
+    used = patterns.any(axis=0) & sums.any(axis=1)
+    patterns, sums, hidden = patterns[:, used], sums[used], hidden[first[used]]
+    contributions = (patterns.T[:, :, None] * sums[:, None, :]).reshape(len(sums), -1).T
+    share = fewest(contributions, np.abs(sums).sum(axis=1))
+    kept = share > 0.0
+    return hidden[kept], sums[kept] * share[kept, None]
 
 
 def _merged(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:

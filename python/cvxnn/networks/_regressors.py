@@ -87,8 +87,11 @@ class ReLURegressor(ConvexRegressor):
     beta : float, default=1e-2
         Strength of the weight decay. The loss is a sum, so the same `beta` weighs less on more
         samples.
-    activation : {"relu", "leaky_relu", "abs"}, default="relu"
-        The activation function.
+    activation : {"relu", "leaky_relu", "abs", "threshold"}, default="relu"
+        The activation function. "threshold" is ``1[w_j . x + b_j > 0]``, which does not see the
+        scale of its argument; the penalty is ``beta * sum_j |a_j|``, the weight decay of an
+        amplitude and an output weight whose product is a_j. Training is a Lasso over the patterns
+        of cells (Ergen, Gulluk, Lacotte and Pilanci, arXiv 2303.03382).
     negative_slope : float, default=0.0
         Slope of "leaky_relu" below zero, at least 0 and less than 1.
     loss : {"squared", "absolute", "huber"}, default="squared"
@@ -103,12 +106,17 @@ class ReLURegressor(ConvexRegressor):
         for up to three columns (the bias is one), for four up to 5,000 samples, for five up to 300,
         for six up to 60, or up to 100,000 cells. Otherwise "auto" trains a wide random network by
         L-BFGS, solves the convex program over its cells, and adds cells found by local search
-        until none gains more than `tol`; the bound, by a relaxation, is valid but loose.
+        until none gains more than `tol`; the bound, by a relaxation, is valid but loose. For
+        "threshold" every cell is listed: "exact" takes up to a million, "auto" up to 100,000 (in
+        one dimension with a bias there are two a sample) and otherwise 500 sampled ones, with a
+        bound over all that is loose.
     bias : {"regularized", "free", "none"}, default="regularized"
         "regularized": neurons have a bias, penalised like a weight. "free": neurons and the output
         have biases, none of them penalised, as in scikit-learn's multi-layer perceptrons; the
         program then has a column for biases so high that their penalty, of a relative 1e-7 or less,
-        is below what can be measured, and no bound depends on it. "none": no biases.
+        is below what can be measured, and no bound depends on it. "none": no biases. For
+        "threshold" biases of neurons cost nothing either way, and "free" adds one of the output;
+        without biases neurons are in general position, not zero at any sample that is not zero.
     rank : int, optional
         Train on that many singular directions of the data only, of which every cell can be priced
         where all columns are too many (arXiv 2312.12657); with `patterns` "auto" or "exact". The
@@ -156,6 +164,9 @@ class ReLURegressor(ConvexRegressor):
     ('converged', 'global')
     >>> bool(model.certificate_.relative_gap < 1e-4)
     True
+    >>> steps = ReLURegressor(beta=0.1, activation="threshold").fit(X, 1.0 * (X[:, 0] > 0.0))
+    >>> print(f"{steps.certificate_.objective:.5f} {steps.predict([[-0.9], [0.9]])}")
+    0.09875 [0.    0.975]
     """
 
     def __init__(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
+from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._relaxation import relaxed_support
 
@@ -32,11 +33,19 @@ def support_bound(
     `v` has an entry for each sample of the problem, and for several outputs a column for each, of
     which the largest maximum counts. Below `floor` the maximum is not resolved, and
     `floor` is returned; `tol` is how far above it the bound may be, as close as can be by default.
-    Where biases are not penalised, u = (w, b) with ||w|| = 1.
+    Where biases are not penalised, u = (w, b) with ||w|| = 1. For thresholds the maximum is that of
+    |sum_k v_k| over the samples on which a pattern is active; of the relaxation remains that it is
+    at most the larger of the sums over all positive and over all negative entries.
     """
     packed = cells.packed if cells is not None else None
-    if method == "cells":
+    switches = problem.activation == THRESHOLD
+    if switches and method == "relaxation":
+        sums = np.maximum(v, 0.0).sum(axis=0), np.maximum(-v, 0.0).sum(axis=0)
+        return max(floor, float(np.max(sums)))
+    if method == "cells" or (switches and method != "patterns"):
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
+    if switches:
+        problem, method, gated = problem.over_patterns(), "patterns", True
     patience = _PATIENCE if floor > 0.0 else 1
     support = floor
     for column in np.atleast_2d(v.T):

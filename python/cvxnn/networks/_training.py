@@ -14,6 +14,7 @@ from cvxnn.arrangements import Cells, TooManyCells
 from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
 from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.arrangements._witnesses import find_witnesses
+from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._gated_network import GatedNetwork
@@ -22,15 +23,19 @@ from cvxnn.networks._low_rank import guaranteed_ratio
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
 from cvxnn.networks._program import ConvexSolution, Neurons, OnRound, solve_program
+from cvxnn.networks._threshold import solve_over_patterns, threshold_layers
 
 __all__ = [
     "ChosenCells",
     "Trained",
+    "bounds_every_cell_by",
     "choose_cells",
     "list_every_cell",
     "own_cells",
     "prices_every_cell",
     "train",
+    "vectors_of",
+    "with_own_cells",
 ]
 
 Array = NDArray[np.float64]
@@ -43,7 +48,7 @@ _HOPELESS = 100  # times too many cells if in general position: then they are no
 _EXACT_LIMIT = 1_000_000  # cells that "exact" agrees to list
 _EXACT_BYTES = 2**30  # and the memory their patterns may take
 _AUTO_LIMIT = 100_000
-_GATED_SAMPLED = 500  # cells, where "auto" cannot list all
+_SAMPLED = 500  # cells, where "auto" can neither price nor list all
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +56,8 @@ class ChosenCells:
     """Patterns on the rows of a problem, and whether they are all there are.
 
     Without `cells`, every cell counts and none is listed: they are priced by bounds over all, or
-    with a `seed` by local search.
+    with a `seed` by local search. With both, cells drawn at random stand for all, of which a bound
+    is proved that is loose.
     """
 
     cells: Cells | None
@@ -61,8 +67,10 @@ class ChosenCells:
     @property
     def method(self) -> str:
         """How a bound over them is proved."""
+        if self.seed is not None:
+            return "relaxation"
         if self.cells is None:
-            return "branch_and_bound" if self.seed is None else "relaxation"
+            return "branch_and_bound"
         return "cells" if self.complete else "patterns"
 
 
@@ -99,14 +107,19 @@ def choose_cells(
             raise ValueError("patterns holds no cell")
         return ChosenCells(cells_of_rows(problem, patterns), complete=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
-        every = _every_cell(problem, patterns == "exact", n_threads, gated=gated)
+        unpriced = gated or problem.activation == THRESHOLD
+        every = _every_cell(problem, patterns == "exact", n_threads, unpriced=unpriced)
         if every is not None:
             return every
         if gated:
-            return choose_cells(problem, _GATED_SAMPLED, random_state, n_threads)
+            return choose_cells(problem, _SAMPLED, random_state, n_threads)
         # without a random state the answer is the same every time
         generator = check_random_state(0 if random_state is None else random_state)
-        return ChosenCells(None, complete=True, seed=int(generator.randint(2**31)))
+        seed = int(generator.randint(2**31))
+        if unpriced:
+            some = choose_cells(problem, _SAMPLED, seed, n_threads)
+            return replace(some, complete=True, seed=seed)
+        return ChosenCells(None, complete=True, seed=seed)
     is_integer = isinstance(patterns, (int, np.integer)) and not isinstance(patterns, bool)
     if not is_integer or patterns < 1:
         raise ValueError(
@@ -129,6 +142,24 @@ def own_cells(problem: TrainingProblem, network: Network, n_threads: int) -> Cho
     return ChosenCells(Cells(np.unique(packed, axis=0), len(problem.design)), complete=False)
 
 
+def with_own_cells(
+    problem: TrainingProblem, chosen: ChosenCells, network: Network, n_threads: int
+) -> ChosenCells:
+    """Add the cells of a network's neurons to cells that stand for all."""
+    if chosen.cells is None or chosen.seed is None or not network.output_weights.any():
+        return chosen
+    own = own_cells(problem, network, n_threads).cells
+    assert own is not None
+    return replace(chosen, cells=chosen.cells | own)
+
+
+def bounds_every_cell_by(problem: TrainingProblem, n_threads: int) -> str:
+    """Return the closest method that bounds what all cells could gain, at a price one can pay."""
+    if problem.activation == THRESHOLD:
+        return choose_cells(problem, "auto", 0, n_threads).method
+    return "branch_and_bound" if prices_every_cell(problem) else "relaxation"
+
+
 def prices_every_cell(problem: TrainingProblem) -> bool:
     """Tell whether bounds over all cells without a list of them are affordable."""
     n, columns = problem.design.shape
@@ -136,12 +167,12 @@ def prices_every_cell(problem: TrainingProblem) -> bool:
 
 
 def _every_cell(
-    problem: TrainingProblem, exact: bool, n_threads: int, *, gated: bool
+    problem: TrainingProblem, exact: bool, n_threads: int, *, unpriced: bool
 ) -> ChosenCells | None:
     """Return all cells, listed or not, or None if there are too many for either way."""
     limit = _most_listed(problem, _EXACT_LIMIT if exact else _AUTO_LIMIT)
     n, columns = problem.design.shape
-    priced = not gated and columns in _PRICED_ROWS and (exact or n <= _PRICED_ROWS[columns])
+    priced = not unpriced and columns in _PRICED_ROWS and (exact or n <= _PRICED_ROWS[columns])
     unlisted = ChosenCells(None, complete=True) if priced else None
     if priced and problem.bias == "free":
         return unlisted  # the method for given cells suffers from the high column
@@ -209,23 +240,28 @@ def train(
     """
     problem = problem.with_height(tol if chosen.seed is None else None)
     if isinstance(start, Network):
-        start = None if chosen.seed is None else _neurons_of(problem, start)
-    solution = solve_program(
-        problem,
-        chosen.cells,
-        cones=not gated,
-        seed=chosen.seed,
-        start=start,
-        tol=tol,
-        max_time=max_time,
-        n_threads=n_threads,
-        on_round=on_round,
-    )
-    network = (
-        _gated_network(problem, chosen.cells, solution, n_threads)
-        if gated and chosen.cells is not None
-        else _network(problem, solution)
-    )
+        searches = chosen.cells is None and chosen.seed is not None
+        start = _neurons_of(problem, start) if searches else None
+    options: dict[str, Any] = {
+        "start": start,
+        "seed": chosen.seed,
+        "tol": tol,
+        "max_time": max_time,
+        "n_threads": n_threads,
+        "on_round": on_round,
+    }
+    network: Network | GatedNetwork | ConvNetwork
+    if problem.activation == THRESHOLD and chosen.cells is not None:
+        solution = solve_over_patterns(problem, chosen.cells, **options)
+        layers = threshold_layers(problem, chosen.cells, solution, n_threads)
+        network = _network(problem, layers)
+    else:
+        solution = solve_program(problem, chosen.cells, cones=not gated, **options)
+        network = (
+            _gated_network(problem, chosen.cells, solution, n_threads)
+            if gated and chosen.cells is not None
+            else _network(problem, _layers(problem, solution))
+        )
     certificate = Certificate(
         objective=training_objective(problem, network),
         lower_bound=solution.lower_bound,
@@ -273,14 +309,20 @@ def training_objective(
     )
 
 
-def _neurons_of(problem: TrainingProblem, network: Network) -> Neurons:
-    """Return neurons as vectors |a_jc| (w_j, b_j) of the design's columns, one for each output."""
+def vectors_of(problem: TrainingProblem, network: Network) -> Array:
+    """Return the hidden layer as vectors (w_j, b_j) of the design's columns."""
     vectors = network.hidden_weights
     if problem.projection is not None:
         vectors = vectors @ problem.projection.basis
-    if problem.bias != "none":
-        bias = network.hidden_bias + np.sum(vectors * problem.centre, axis=1)
-        vectors = np.column_stack([vectors, bias / problem.height])
+    if problem.bias == "none":
+        return vectors
+    bias = network.hidden_bias + np.sum(vectors * problem.centre, axis=1)
+    return np.column_stack([vectors, bias / problem.height])
+
+
+def _neurons_of(problem: TrainingProblem, network: Network) -> Neurons:
+    """Return neurons as vectors |a_jc| (w_j, b_j) of the design's columns, one for each output."""
+    vectors = vectors_of(problem, network)
     hidden, outputs = np.nonzero(network.output_weights)
     weights = network.output_weights[hidden, outputs]
     return Neurons(
@@ -315,8 +357,10 @@ def _layers(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, 
     return weights, bias, outputs
 
 
-def _network(problem: TrainingProblem, solution: ConvexSolution) -> Network | ConvNetwork:
-    layers = *_layers(problem, solution), np.zeros(problem.n_outputs)
+def _network(
+    problem: TrainingProblem, weights: tuple[Array, Array, Array]
+) -> Network | ConvNetwork:
+    layers = *weights, np.zeros(problem.n_outputs)
     activation = problem.activation, problem.negative_slope
     network = (
         Network(*layers, *activation)
