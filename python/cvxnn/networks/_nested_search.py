@@ -51,6 +51,8 @@ def search_nested(
     branches = _descended(problem, model, _random(problem, model, _BRANCHES, generator))
     cells = _cells_of(problem, model, branches)
     best = _solved(problem, model, cells, tol, max_time, start, n_threads)
+    if _objective(problem, model, branches) < _objective(problem, model, best.branches):
+        best = replace(best, branches=branches)  # out of time
     history = [_progress(problem, model, best, start)]
     status = "iteration_limit"
     for round_ in range(_ROUNDS):
@@ -99,11 +101,14 @@ def _progress(
     problem: TrainingProblem, model: ParallelModel, solution: NestedSolution, start: float
 ) -> tuple[float, ...]:
     """Return an entry of the history."""
-    branches = solution.branches
+    value = _objective(problem, model, solution.branches)
+    return time.monotonic() - start, value, -np.inf, float(len(solution.branches))
+
+
+def _objective(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> float:
     f = _outputs(problem, branches, branches.layers(problem.design)[1])
     value = problem.loss.value(f, problem.y, problem.weight_like_y)
-    value += problem.beta * float(model.norms(branches.vectors).sum())
-    return time.monotonic() - start, value, -np.inf, float(len(branches))
+    return value + problem.beta * float(model.norms(branches.vectors).sum())
 
 
 def _random(

@@ -119,14 +119,22 @@ def fewest(contributions: Array, strengths: Array) -> Array:
     solution = linprog(costs / costs.max(), A_eq=scaled, b_eq=total / largest, method="highs-ds")
     if solution.x is not None:
         support = np.flatnonzero(solution.x)
-        # the outputs again, to rounding: linear programming stops at 1e-7
-        exact, error = nnls(scaled[:, support], total)
+        exact, error = _nonnegative_fit(scaled[:, support], total)
         if error <= 1e-13 * columns.sum() and costs[support] @ exact <= strengths.sum():
             vertex = np.zeros(n_neurons)
             vertex[support] = exact / columns[support]
             return vertex
     share: Array = _walk_to_vertex(scaled, costs, columns) / columns
     return share
+
+
+def _nonnegative_fit(columns: Array, total: Array) -> tuple[Array, float]:
+    """Return the shares again, to rounding: linear programming stops at 1e-7."""
+    try:
+        shares, error = nnls(columns, total)
+    except RuntimeError:  # too many iterations
+        return np.zeros(columns.shape[1]), np.inf
+    return shares, float(error)
 
 
 def _walk_to_vertex(scaled: Array, costs: Array, start: Array) -> Array:

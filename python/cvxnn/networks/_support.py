@@ -10,6 +10,7 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._relaxation import relaxed_support
+from cvxnn.networks._spectral import spectral_support
 
 __all__ = ["support_bound"]
 
@@ -42,6 +43,8 @@ def support_bound(
     if switches and method == "relaxation":
         sums = np.maximum(v, 0.0).sum(axis=0), np.maximum(-v, 0.0).sum(axis=0)
         return max(floor, float(np.max(sums)))
+    if method == "spectral":
+        return max(floor, spectral_support(problem, v))
     if method == "cells" or (switches and method != "patterns"):
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
     if switches:

@@ -24,6 +24,7 @@ from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows, cells_of_samples
 from cvxnn.networks._program import ConvexSolution, Neurons, OnRound, solve_program
 from cvxnn.networks._threshold import solve_over_patterns, threshold_layers
+from cvxnn.networks._whitened import has_closed_form, whitened_solution
 
 __all__ = [
     "ChosenCells",
@@ -63,10 +64,13 @@ class ChosenCells:
     cells: Cells | None
     complete: bool
     seed: int | None = None
+    closed_form: bool = False  # of whitened data: nothing is searched for
 
     @property
     def method(self) -> str:
         """How a bound over them is proved."""
+        if self.closed_form:
+            return "spectral"
         if self.seed is not None:
             return "relaxation"
         if self.cells is None:
@@ -107,6 +111,8 @@ def choose_cells(
             raise ValueError("patterns holds no cell")
         return ChosenCells(cells_of_rows(problem, patterns), complete=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
+        if not gated and has_closed_form(problem):
+            return ChosenCells(None, complete=True, closed_form=True)
         unpriced = gated or problem.activation == THRESHOLD
         every = _every_cell(problem, patterns == "exact", n_threads, unpriced=unpriced)
         if every is not None:
@@ -251,7 +257,10 @@ def train(
         "on_round": on_round,
     }
     network: Network | GatedNetwork | ConvNetwork
-    if problem.activation == THRESHOLD and chosen.cells is not None:
+    if chosen.closed_form:
+        solution = whitened_solution(problem)
+        network = _network(problem, _layers(problem, solution))
+    elif problem.activation == THRESHOLD and chosen.cells is not None:
         solution = solve_over_patterns(problem, chosen.cells, **options)
         layers = threshold_layers(problem, chosen.cells, solution, n_threads)
         network = _network(problem, layers)

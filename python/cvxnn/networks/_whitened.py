@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from cvxnn.arrangements import Cells
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, ConvexSolution
+from cvxnn.networks._spectral import spectral_support
 
-__all__ = ["has_closed_form", "spectral_support", "whitened_solution"]
+__all__ = ["has_closed_form", "whitened_solution"]
 
 Array = NDArray[np.float64]
 
@@ -72,17 +73,3 @@ def whitened_solution(problem: TrainingProblem) -> ConvexSolution:
         history=np.array([(0.0, value, bound, len(found))], dtype=list(HISTORY.items())),
         packed=Cells.from_dense(np.array(patterns, np.bool_).reshape(len(found), len(X))).packed,
     )
-
-
-def spectral_support(problem: TrainingProblem, v: Array) -> float:
-    """Bound max |v . (X u)_+| over unit u by the spectral norm of X, for any data.
-
-    Samples where v has one sign are what counts for either sign of the gain: ``v . (X u)_+ <=
-    ||v_+|| ||X u||``.
-    """
-    X, exponent = problem.scaled_design()
-    rounding = 1.0 + 4.0 * sum(X.shape) * np.finfo(np.float64).eps
-    largest = float(np.ldexp(np.linalg.norm(X, 2), exponent)) * rounding
-    columns = v.reshape(len(v), -1)
-    sides = np.concatenate([np.maximum(columns, 0.0), np.maximum(-columns, 0.0)], axis=1)
-    return largest * rounding * float(np.linalg.norm(sides, axis=0).max(initial=0.0))
