@@ -226,6 +226,28 @@ def test_nothing_to_learn(depth):
     assert flat.certificate_.objective == 0.0 and flat.status_ == "converged"
 
 
+def test_few_samples_and_rounding():
+    one = NarrowReLURegressor().fit([[0.3]], [0.1], sample_weight=[0.7])
+    assert one.status_ == "converged" and one.predict([[7.0]]) == pytest.approx([0.1])
+    two = NarrowReLURegressor(beta=0.1).fit([[0.0], [2.0]], [-1.0, 1.0])
+    # the slope s of least (2 s - 2)^2 / 4 + 0.1 s
+    assert two.predict([[0.0], [1.0], [2.0]]) == pytest.approx([-0.95, 0.0, 0.95])
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        x, y, weight = (
+            random.standard_normal(12),
+            random.standard_normal(12),
+            random.uniform(size=12),
+        )
+        data = x[:, None], y
+        model = NarrowReLURegressor(beta=1e-3).fit(*data, sample_weight=weight**20 + 1e-9)
+        assert model.certificate_.verify(*data, sample_weight=weight**20 + 1e-9)
+    with pytest.warns(ConvergenceWarning, match="stalled"):  # kinks are lost in the inputs
+        far = NarrowReLURegressor(beta=1e-9).fit(1e6 + 1e-6 * x[:, None], y)
+    assert far.certificate_.verify(1e6 + 1e-6 * x[:, None], y)
+    assert far.certificate_.relative_gap > 1e-6
+
+
 @pytest.mark.parametrize("depth", [2, 3])
 def test_many_samples(depth):
     random = np.random.default_rng(0)
@@ -303,6 +325,8 @@ def test_bad_data():
     X, y, _ = problem(0)
     with pytest.raises(ValueError, match="X must have one feature, got 2 features"):
         NarrowReLURegressor().fit(np.column_stack([X, X]), y)
+    with pytest.raises(ValueError, match="y is too large"):
+        NarrowReLURegressor().fit(X, np.full(len(y), 1e200))
     with pytest.raises(ValueError, match="NaN"):
         NarrowReLURegressor().fit(np.where(X == X[0], np.nan, X), y)
     with pytest.raises(ValueError, match=r"(?i)sample.weight"):

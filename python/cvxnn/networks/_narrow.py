@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -172,16 +172,25 @@ class NarrowReLURegressor(RegressorMixin, BaseEstimator):
         used = weight > 0.0
         if not used.any():
             raise ValueError("sample_weight must not be all zero")
+        with np.errstate(over="ignore"):
+            squares = np.sum(weight * targets**2)
+        if not np.isfinite(squares):
+            raise ValueError("y is too large: its sum of squares overflows double precision")
         data = Knots.of(inputs[used, 0], targets[used], weight[used])
         fit = least_ramps(data, beta, depth, tol, max_iter, max_time)
         network = _network(data, fit, depth)
-        self.network_, self.status_, self.n_iter_ = network, fit.status, max(1, fit.n_iter)
+        self.network_, self.n_iter_ = network, max(1, fit.n_iter)
         objective = network.objective(inputs, targets, beta=beta, sample_weight=weight)
         dual = np.zeros((len(used), 1))
         dual[used, 0] = fit.dual
-        self.certificate_ = NarrowCertificate(
-            objective, fit.lower_bound, dual, beta, fit_intercept=True, depth=depth
+        certificate = NarrowCertificate(
+            objective, -np.inf, dual, beta, fit_intercept=True, depth=depth
         )
+        bound = certificate.proved_bound(inputs, targets, sample_weight=weight)
+        self.certificate_ = replace(certificate, lower_bound=bound)
+        self.status_ = fit.status
+        if fit.status == "converged" and self.certificate_.gap > max(tol * objective, data.zero):
+            self.status_ = "stalled"  # by rounding in the network's own forward pass
         if self.status_ != "converged":
             warnings.warn(
                 f"NarrowReLURegressor stopped with status {self.status_!r} at a relative gap of "

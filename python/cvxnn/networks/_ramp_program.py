@@ -22,8 +22,9 @@ __all__ = ["Knots", "RampFit", "least_ramps"]
 Array = NDArray[np.float64]
 
 _INNER_ITERATIONS = 2000
-_SHARE = 0.1  # of the gap so far that the solver may leave, less where no ramp is violated
+_SHARE = 0.1  # of the gap so far that the solver may leave, less where nothing else is to gain
 _LEAST_SHARE = 1e-7
+_ROUNDING = 1e-14  # of targets: a root mean square residual that is zero but for it
 _NEARLY = 0.99  # of the limit: ramps without height that are kept
 
 
@@ -39,18 +40,20 @@ class Knots:
     y: Array  # (m,), less `mean`
     mean: float
     apart: float
+    zero: float  # a loss that is zero but for rounding
     samples: tuple[Array, Array, NDArray[np.intp]]  # weights, targets less mean, and their knots
 
     @classmethod
     def of(cls, x: Array, y: Array, weight: Array) -> Knots:
         """Sort and merge samples, all of positive weight."""
         mean = float(np.average(y, weights=weight))
+        zero = 0.5 * float(np.sum(weight * (_ROUNDING * y) ** 2))
         y = y - mean
         knots, place = np.unique(x, return_inverse=True)
         total = np.bincount(place, weight).astype(np.float64)
         means = np.bincount(place, weight * y) / total
         apart = 0.5 * float(np.sum(weight * (y - means[place]) ** 2))
-        return cls(knots, total, means, mean, apart, (weight, y, place))
+        return cls(knots, total, means, mean, apart, zero, (weight, y, place))
 
     def loss(self, outputs: Array) -> float:
         """Return half the sum of squared errors, of samples."""
@@ -81,7 +84,7 @@ def least_ramps(
     """
     pairs, heights = np.zeros((0, 2), dtype=np.intp), np.zeros(0)
     outputs, share, status, n_iter = np.zeros(len(data.x)), _SHARE, "iteration_limit", 0
-    lower_bound, dual = -np.inf, np.zeros(0)
+    lower_bound, dual, previous = -np.inf, np.zeros(0), np.inf
     deadline = np.inf if max_time is None else monotonic() + max_time
     while True:
         objective = data.loss(outputs) + beta * float(np.abs(heights).sum())
@@ -90,7 +93,7 @@ def least_ramps(
         if proved > lower_bound:
             lower_bound, dual = proved, v
         gap = objective - lower_bound
-        if gap <= tol * objective:
+        if gap <= max(tol * objective, data.zero):
             status = "converged"
         elif share < _LEAST_SHARE:
             status = "stalled"
@@ -102,7 +105,8 @@ def least_ramps(
         nearly = np.abs(phi[pairs[:, 0]] - phi[pairs[:, 1]]) > _NEARLY * beta
         used = nearly | (heights != 0.0)
         pairs, heights, n_new = _joined(pairs[used], heights[used], violated(phi, beta, depth))
-        share = _SHARE if n_new else share * _SHARE
+        share = _SHARE if n_new and objective < previous else share * _SHARE
+        previous = objective
         allowed = share * max(tol * objective, min(gap, 1e-3 * objective))
         heights, outputs = _lasso(data, pairs, heights, beta, allowed, deadline)
         if depth > 2:
