@@ -14,6 +14,8 @@ from cvxnn.networks._gated import GatedReLUClassifier, GatedReLURegressor
 from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._interpolation import min_norm_interpolation
 from cvxnn.networks._linear_network import LinearNetwork
+from cvxnn.networks._narrow import NarrowCertificate, NarrowReLURegressor
+from cvxnn.networks._narrow_network import NarrowNetwork
 from cvxnn.networks._network import Network
 from cvxnn.networks._optimal_networks import OptimalSet
 from cvxnn.networks._optimal_set import optimal_set
@@ -38,6 +40,9 @@ __all__ = [
     "GatedReLURegressor",
     "LinearCertificate",
     "LinearNetwork",
+    "NarrowCertificate",
+    "NarrowNetwork",
+    "NarrowReLURegressor",
     "Network",
     "NetworkDisplay",
     "OptimalSet",

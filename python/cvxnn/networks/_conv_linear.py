@@ -48,8 +48,8 @@ class ConvLinearCertificate(DualCertificate):
 
     norm: PatchNorm | CircularNorm = field(repr=False)
 
-    def _dual_norm(self, gradient: Array) -> float:
-        return self.norm.dual(gradient)
+    def _dual_norm(self, X: Array, V: Array) -> float:
+        return self.norm.dual(X.T @ V)
 
 
 class ConvLinearRegressor(RegressorMixin, BaseEstimator):

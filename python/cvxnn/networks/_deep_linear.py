@@ -57,8 +57,8 @@ class LinearCertificate(DualCertificate):
     def _limit(self) -> float:
         return 0.5 * self.depth * (self.beta if self.beta > 0.0 else 1.0)
 
-    def _dual_norm(self, gradient: Array) -> float:
-        return largest_singular_value(gradient)
+    def _dual_norm(self, X: Array, V: Array) -> float:
+        return largest_singular_value(X.T @ V)
 
 
 class DeepLinearRegressor(RegressorMixin, BaseEstimator):

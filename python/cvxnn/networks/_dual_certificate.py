@@ -77,7 +77,7 @@ class DualCertificate(HasGap):
                 return -np.inf
             # constants would meet sums that are zero but for rounding
             inputs, Y = without_mean(inputs, weight)[0], without_mean(Y, weight)[0]
-        support = self._dual_norm(inputs.T @ V)
+        support = self._dual_norm(inputs, V)
         V = V * (min(1.0, self._limit / support) if support > 0.0 else 1.0)
         value = -np.sum(V * Y)
         if self.beta > 0.0:
@@ -87,9 +87,9 @@ class DualCertificate(HasGap):
 
     @property
     def _limit(self) -> float:
-        """What the dual norm of X' V may be."""
+        """What the dual norm may be."""
         return self.beta
 
-    def _dual_norm(self, gradient: Array) -> float:
-        """Return the dual norm of a matrix of shape (d, C)."""
+    def _dual_norm(self, X: Array, V: Array) -> float:
+        """Return the dual norm of a dual matrix: of X' V, where functions are linear."""
         raise NotImplementedError
