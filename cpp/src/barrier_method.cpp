@@ -13,8 +13,9 @@ namespace {
 // beta / t.
 constexpr double kLeastDamping = 1e-7;
 constexpr double kMostDamping = 1e-2;
-constexpr double kFar = 100.0;  // factor between multipliers and those of the central path
-constexpr Index kGroup = 32;    // blocks whose outputs are summed up together
+constexpr double kMostOutputs = 10.0;  // of a block to begin with, in units of the targets
+constexpr double kFar = 100.0;         // factor between multipliers and those of the central path
+constexpr Index kGroup = 32;           // blocks whose outputs are summed up together
 
 // min_t beta t - mu log(t^2 - r^2) at r = ||u||; its gradient is beta u / t.
 struct SmoothNorm {
@@ -50,9 +51,19 @@ bool BarrierMethod::start(const std::vector<Vector>& points) {
   double total = 0.0;
   for (const Vector& u : points) total += u.norm();
   const double null = loss_.value(Vector::Zero(loss_.size())) - loss_.infimum();
-  // from nothing: about where barriers and norms are in balance
-  const double inset =
+  // from nothing: about where barriers and norms are in balance, if outputs are not out of scale
+  double inset =
       (total > 0.0 ? total : null / blocks_.beta()) * 0.1 / static_cast<double>(n_blocks);
+  if (total == 0.0) {
+    std::vector<double> outputs(states_.size());
+    for_blocks([&](Index b) {
+      Vector f = Vector::Zero(loss_.size());
+      blocks_.add_outputs(b, blocks_.interior(b), f);
+      outputs[b] = f.norm();
+    });
+    const double largest = *std::max_element(outputs.begin(), outputs.end());
+    if (largest > 0.0) inset = std::min(inset, kMostOutputs * std::sqrt(2.0 * null) / largest);
+  }
   std::vector<char> failed(states_.size(), 0);
   parallel_for(n_blocks, 100.0 * blocks_.cost(), execution_, [&](Index b, int, const auto&) {
     State& state = states_[b];
@@ -89,6 +100,10 @@ double BarrierMethod::advance(double target, double fastest) {
   }
   const Vector f_step = sum_outputs(&State::step);
   const double taken = backtrack(primal, barrier(0.0, f_step), f_step);
+  if (!(taken > 0.0)) {  // also where a system was beyond rounding
+    damping_ = std::clamp(10.0 * damping_, kLeastDamping, kMostDamping);
+    return 0.0;
+  }
   for_blocks([&](Index b) {
     State& state = states_[b];
     move_slopes(b, taken);

@@ -225,28 +225,38 @@ Vector interior_of(const Matrix& M) {
   return inside;
 }
 
-// Upper bound on max c . u over {M u >= 0, ||u|| <= 1}, not resolved below the cutoff.
-double support_of_norm(const Matrix& M, const Vector& c, double cutoff) {
+// Upper bound on max c . u over {M u >= 0, N(u) <= 1} from the projection of c, which is the dual
+// point for one part; not resolved below the cutoff.
+double support_by_projection(const Matrix& M, const Vector& c, Index parts, double cutoff) {
   const std::vector<Word> all = all_rows(M);
-  const Cone cone{&M, all.data()};
   ConeProjector projector;
   std::vector<Index> tight;
-  projector.project(cone, c, tight, cutoff);
-  return projector.support_bound(cone, c);
+  projector.project({&M, all.data()}, c, tight, cutoff);
+  const Vector multipliers = projector.multipliers();
+  Vector dual_point = c;
+  double magnitude = c.norm();
+  for (std::size_t i = 0; i < tight.size(); ++i) {
+    const double multiplier = std::max(0.0, multipliers(static_cast<Index>(i)));
+    dual_point += multiplier * M.row(tight[i]).transpose();
+    magnitude += multiplier;
+  }
+  const double roundings = static_cast<double>(static_cast<Index>(tight.size()) + 2 * c.size() + 4);
+  return largest_part(dual_point, parts) + roundings * kEpsilon * magnitude;
 }
 
-// The same over {M u >= 0, sum_p ||u_p|| <= 1}, close where it is near the cutoff: the proximal
-// point of c for cutoff times the norm is zero if and only if the support is no larger, and its
-// multipliers z >= 0 prove that it is at most the largest norm of a part of c + M' z.
+// The same, close where it is near the cutoff, which is positive: the proximal point of c for
+// cutoff times the norm is zero if and only if the support is no larger, and its multipliers z >= 0
+// prove that it is at most the largest norm of a part of c + M' z.
 double support_of_parts(const Matrix& M, const Vector& c, Index parts, double cutoff,
                         const Execution& execution) {
   constexpr int kSteps = 100;
   constexpr double kFastest = 0.4;
-  constexpr double kClose = 1e-17;               // of the barriers, in units of the squared cutoff
-  double bound = support_of_norm(M, c, cutoff);  // this norm is the smaller one
+  constexpr double kClose = 1e-17;  // of the barriers, in units of the squared cutoff
+  double bound = support_by_projection(M, c, parts, parts == 1 ? cutoff : 0.0);
+  if (bound <= cutoff || parts == 1) return bound;
   const Vector inside = interior_of(M);
-  if (bound <= cutoff || parts == 1 || inside.isZero(0)) return bound;
   const Vector scaled = c / cutoff;
+  if (inside.isZero(0) || !scaled.allFinite()) return bound;
   const SquaredLoss loss(scaled, Vector::Ones(c.size()));
   const ProximalBlock block(M, inside, parts);
   BarrierMethod method(block, loss, execution);
@@ -257,7 +267,7 @@ double support_of_parts(const Matrix& M, const Vector& c, Index parts, double cu
     const double rounding =
         static_cast<double>(M.rows() + 4) * kEpsilon * (scaled.norm() + z.sum());
     const double proved = largest_part(scaled + M.transpose() * z, parts) + rounding;
-    bound = std::min(bound, cutoff * proved);
+    if (cutoff * proved < bound) bound = cutoff * proved;
     if (bound <= cutoff || method.barrier_gap() <= kClose) break;
     small_steps = method.advance(kClose, kFastest) < 0.05 ? small_steps + 1 : 0;
   }
@@ -284,7 +294,8 @@ double support_from(const NestedBlocks& blocks, const BarrierMethod& method, con
   parallel_for(blocks.size(), 4.0 * blocks.cost(), execution, [&](Index b, int, const auto&) {
     const Vector& multipliers = method.multipliers(b);
     const Vector dual_point = blocks.pull(b, multipliers) - blocks.gradient(b, v);
-    supports[b] = largest_part(dual_point, blocks.parts());
+    const double rounding = static_cast<double>(multipliers.size() + 8) * kEpsilon;
+    supports[b] = largest_part(dual_point, blocks.parts()) + rounding * multipliers.sum();
   });
   return *std::max_element(supports.begin(), supports.end());
 }
@@ -295,8 +306,39 @@ double norm_of(const NestedBlocks& blocks, const Vector& u) {
 
 struct Candidate {
   std::vector<Block> blocks;
-  double objective = 0.0;
+  double objective = std::numeric_limits<double>::infinity();
 };
+
+Index count_used(const NestedBlocks& all, const std::vector<Block>& blocks) {
+  constexpr double kUsed = 1e-4;  // of the largest
+  Vector norms(static_cast<Index>(blocks.size()));
+  for (Index b = 0; b < norms.size(); ++b) norms(b) = norm_of(all, blocks[b].u);
+  return norms.size() == 0 ? 0 : (norms.array() > kUsed * norms.maxCoeff()).count();
+}
+
+// t u for the t in [0, 1] with the least objective: of use where time ran out.
+Candidate best_multiple(const NestedProgram& program, const NestedBlocks& all, const Loss& loss,
+                        Candidate candidate) {
+  constexpr int kHalvings = 60;
+  Vector f = Vector::Zero(loss.size());
+  double norms = 0.0;
+  for (const Block& block : candidate.blocks) {
+    all.add_outputs(block.id, block.u, f);
+    norms += norm_of(all, block.u);
+  }
+  double low = 0.0;
+  double high = 1.0;
+  for (int i = 0; i < kHalvings; ++i) {
+    const double middle = 0.5 * (low + high);
+    const double slope = loss.gradient(middle * f).dot(f) + program.beta * norms;
+    (slope > 0.0 ? high : low) = middle;
+  }
+  const double objective = loss.value(low * f) + program.beta * low * norms;
+  if (!(objective < candidate.objective)) return candidate;
+  for (Block& block : candidate.blocks) block.u *= low;
+  candidate.objective = objective;
+  return candidate;
+}
 
 // The blocks above a share of the largest one, at the objective that is left without the others.
 Candidate without_small(const NestedProgram& program, const NestedBlocks& all, const Loss& loss,
@@ -326,6 +368,8 @@ std::vector<double> price_nested(const NestedProgram& program, const Vector& v,
   const NestedBlocks blocks(program, none);
   const double error = gradient_error(program, v);
   const Execution alone;  // of each block
+  // what counts is whether a support is above beta, rounding of its gradient included
+  const double cutoff = std::max(program.beta - error, 0.5 * program.beta);
   std::vector<double> supports(static_cast<std::size_t>(program.n_blocks()), 0.0);
   parallel_for(program.n_blocks(), 30.0 * blocks.cost(), execution, [&](Index b, int, const auto&) {
     const Vector ascent = -blocks.gradient(b, v);
@@ -333,9 +377,8 @@ std::vector<double> price_nested(const NestedProgram& program, const Vector& v,
     supports[b] = cheap;
     if (cheap <= program.beta) return;
     const Masks masks(*program.cells, program.cell_of(b), program.X->rows());
-    supports[b] = support_of_parts(cone_rows(rows, masks), ascent, blocks.parts(),
-                                   program.beta - error, alone) +
-                  error;
+    const Matrix M = cone_rows(rows, masks);
+    supports[b] = support_of_parts(M, ascent, blocks.parts(), cutoff, alone) + error;
   });
   return supports;
 }
@@ -377,12 +420,18 @@ Solution solve_nested_program(const NestedProgram& program, const Loss& loss,
     return solution;
   }
   int small_steps = 0;
+  Candidate found;  // the best iterate
   for (int round = 0;; ++round) {
     const Vector v = loss.gradient(method.predictions());
     bound_from(v, support_from(blocks, method, v, execution) + gradient_error(program, v));
-    const double objective = std::min(solution.objective, method.objective());
+    if (method.objective() < found.objective) {
+      found.objective = method.objective();
+      found.blocks.clear();
+      for (Index b = 0; b < blocks.size(); ++b) found.blocks.push_back({b, method.point(b), {}});
+    }
+    const double objective = std::min(solution.objective, found.objective);
     const Progress progress{round, deadline.elapsed(), objective, solution.lower_bound,
-                            blocks.size()};
+                            count_used(blocks, found.blocks)};
     solution.history.push_back(progress);
     const bool stop = options.on_round && options.on_round(progress);
     const double gap = objective - solution.lower_bound;
@@ -402,13 +451,11 @@ Solution solve_nested_program(const NestedProgram& program, const Loss& loss,
     const std::vector<double> supports = price_nested(program, v, execution);
     bound_from(v, *std::max_element(supports.begin(), supports.end()));
   }
-  std::vector<Block> found;
-  for (Index b = 0; b < blocks.size(); ++b) found.push_back({b, method.point(b), {}});
   // the interior-point method leaves no block at zero
-  const double allowed = solution.lower_bound + options.tol * std::abs(method.objective());
-  Candidate best = without_small(program, blocks, loss, found, 0.0);
+  const double allowed = solution.lower_bound + options.tol * std::abs(found.objective);
+  Candidate best = best_multiple(program, blocks, loss, found);
   for (const double share : kShares) {
-    Candidate kept = without_small(program, blocks, loss, found, share);
+    Candidate kept = without_small(program, blocks, loss, best.blocks, share);
     if (kept.objective > std::max(allowed, best.objective)) continue;
     best = std::move(kept);
     break;

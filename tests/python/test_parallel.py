@@ -1,6 +1,8 @@
 """Parallel three-layer networks: the convex program beside cvxpy, closed forms and L-BFGS."""
 
 import pickle
+import warnings
+from dataclasses import replace
 from itertools import combinations_with_replacement, pairwise, product
 
 import cvxpy as cp
@@ -233,9 +235,53 @@ def test_scaling_changes_nothing_but_the_scale(scale):
     assert model.certificate_.verify(X * scale, y)
 
 
+@pytest.mark.parametrize("beta", [1e-20, 1e-15, 1e-10])
+@pytest.mark.parametrize("regularizer", ["weight_decay", "path"])
+def test_bounds_are_below_networks_that_fit_when_rounding_is_larger_than_beta(regularizer, beta):
+    X, y = np.eye(2), np.array([1.0, -1.0])
+    fits = ParallelNetwork(X[:, None], np.zeros((2, 1)), np.ones((2, 1, 1)), y[:, None, None])
+    best = fits.objective(X, y, beta=beta, regularizer=regularizer, bias="none")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for scale in (1.0, 1e14):
+            model = ParallelReLURegressor(beta * scale, regularizer=regularizer, bias="none")
+            c = model.fit(X, scale * y).certificate_
+            assert c.lower_bound <= best * scale**2 * (1.0 + 1e-9)
+            assert c.objective <= 1e-3 * scale**2
+    forged = replace(c, dual=-y[:, None], beta=beta, lower_bound=0.13)
+    assert not forged.verify(X, y)
+
+
+@pytest.mark.parametrize(
+    ("rows", "y", "beta", "regularizer", "bias", "value"),
+    [
+        (
+            [[0, 1], [2, 1], [0, 0], [1, -1]],
+            [-3, 3, -1, 2],
+            0.5,
+            "weight_decay",
+            "regularized",
+            1.952291,
+        ),
+        ([[-1, -1], [-2, 2], [0, -2]], [2, 0, -1], 0.1, "power", "regularized", 0.490258),
+        ([[2], [0], [0], [2]], [1, 1, -2, -1], 0.1, "weight_decay", "regularized", 3.302650),
+        ([[1, -2], [-1, -1], [1, -2], [0, -1]], [0, 0, 1, -1], 0.1, "power", "none", 0.728124),
+    ],
+)
+def test_branches_of_any_width_on_parallel_rows(rows, y, beta, regularizer, bias, value):
+    options = {"m1": "large", "bias": bias, "regularizer": regularizer, "tol": 1e-6}
+    X, y = np.array(rows, dtype=float), np.array(y, dtype=float)
+    model = trained(X, y, beta, **options)
+    assert model.certificate_.objective == pytest.approx(value, rel=3e-6)
+    assert not np.any(np.diff(model.history_["objective"]) > 0.0)
+    two = trained(X, y, beta, **{**options, "m1": 2, "tol": 1e-5})
+    assert model.certificate_.lower_bound <= two.certificate_.objective
+
+
 def test_number_of_threads_changes_nothing():
-    X, y = gaussian_problem(6, 2, seed=6)
-    for options in ({}, {"patterns": 40, "random_state": 0}):
+    X, y = gaussian_problem(80, 4, seed=6)
+    for options in ({"patterns": 100}, {"patterns": 60, "regularizer": "power"}):
+        options = {**options, "random_state": 0, "tol": 1e-4}
         one, two = (trained(X, y, n_jobs=n_jobs, **options) for n_jobs in (1, 2))
         assert one.certificate_.objective == two.certificate_.objective
         np.testing.assert_array_equal(one.network_.first_weights, two.network_.first_weights)

@@ -46,6 +46,20 @@ def test_many_samples_several_targets_and_weights():
     np.testing.assert_allclose(single.predict(X), model.predict(X)[:, 0], atol=1e-14)
 
 
+@pytest.mark.parametrize("beta", [1e-14, 1e-9, 1e-6])
+def test_small_beta_costs_no_accuracy(beta):
+    X, y = np.eye(4), np.array([1.0, 2.0, -1.0, 3.0])
+    c = ReLURegressor(beta, bias="none").fit(X, y).certificate_
+    assert c.method == "spectral"
+    assert c.relative_gap <= 1e-12
+
+
+def test_zeros_are_not_whitened():
+    for X in (np.zeros((1, 1)), np.zeros((2, 2))):
+        model = ReLURegressor(0.1, bias="none").fit(X, np.arange(1.0, len(X) + 1.0))
+        assert model.certificate_.objective == model.certificate_.lower_bound
+
+
 def test_path_certificates_and_largest_beta():
     X, y = whitened(30, 40, seed=1)
     largest = beta_max(X, y, bias="none")

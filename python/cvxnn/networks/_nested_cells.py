@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
 
 _MOST_TUPLES = 20_000  # of first-layer neurons, that "exact" agrees to go through
-_MOST_CELLS = 200_000  # of both layers
+_MOST_BYTES = 2**30  # of the matrices that the program takes, two of width x width a cell
 _BATCH = 1024  # branches drawn together
 
 
@@ -132,8 +132,8 @@ def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
         signs.append(np.tile(sign, (len(patterns), 1)))
         second.append(patterns)
         n_cells += len(patterns)
-        if n_cells > _MOST_CELLS:
-            raise TooManyCells(f"more than {_MOST_CELLS:,} patterns of both hidden layers")
+        width = m1 * design.shape[1]
+        _refuse_memory(n_cells, width, f"{n_cells:,} patterns of both hidden layers, or more")
     return NestedCells(
         first, np.concatenate(members), np.concatenate(signs), np.concatenate(second)
     )
@@ -147,14 +147,19 @@ def lumped_cells(design: Array, n_threads: int) -> NestedCells:
     TooManyCells
         If there are too many.
     """
-    n = len(design)
     first = _first_layer(design, n_threads)
     if len(first) == 0:
         return every_nested_cell(design, 1, n_threads)  # none at all
-    if 2**n > 2**12:
-        raise TooManyCells(f"2^{n} patterns of the second layer, which is more than 4,096")
-    second = (np.arange(1, 2**n)[:, None] >> np.arange(n)) % 2 == 1
-    second = second[~(second & ~first.any(axis=0)).any(axis=1)]  # rows that are never on
+    # rows of one direction are on together; those that never are stay off
+    directions, which = np.unique(first.T, axis=0, return_inverse=True)
+    never = ~directions.any(axis=1)
+    free = len(directions) - int(never.sum())
+    _refuse_memory(
+        2**free, 2 * len(first) * design.shape[1], f"2^{free} patterns of the second layer"
+    )
+    choices = np.zeros((2**free - 1, len(directions)), dtype=np.bool_)
+    choices[:, ~never] = (np.arange(1, 2**free)[:, None] >> np.arange(free)) % 2 == 1
+    second = choices[:, which.ravel()]
     members = np.tile(np.repeat(np.arange(len(first)), 2), (len(second), 1))
     signs = np.tile(np.tile([1.0, -1.0], len(first)), (len(second), 1))
     return NestedCells(first, members, signs, second)
@@ -193,6 +198,12 @@ def cells_of_branches(design: Array, vectors: Array, signs: Array) -> NestedCell
     first, where = _distinct(active[on].reshape(-1, len(design)))
     cells = NestedCells(first, where.reshape(-1, signs.shape[1]), signs[on], second[on])
     return cells._distinct()
+
+
+def _refuse_memory(n_cells: int, width: int, cells: str) -> None:
+    n_bytes = 16 * n_cells * width**2
+    if n_bytes > _MOST_BYTES:
+        raise TooManyCells(f"{cells}, which takes {n_bytes / 2**30:.1f} GB, more than 1 GB")
 
 
 def _first_layer(design: Array, n_threads: int) -> Bits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -48,7 +49,9 @@ def search_nested(
     is the gradient of the loss.
     """
     start = time.monotonic()
-    branches = _descended(problem, model, _random(problem, model, _BRANCHES, generator))
+    deadline = None if max_time is None else start + max_time
+    branches = _random(problem, model, _BRANCHES, generator)
+    branches = _descended(problem, model, branches, deadline)
     cells = _cells_of(problem, model, branches)
     best = _solved(problem, model, cells, tol, max_time, start, n_threads)
     if _objective(problem, model, branches) < _objective(problem, model, best.branches):
@@ -64,12 +67,14 @@ def search_nested(
         if max_time is not None and time.monotonic() - start > max_time:
             status = "time_limit"
             break
-        probes = _worthwhile(problem, model, _gradient(problem, best.branches), generator, tol)
+        probes = _worthwhile(
+            problem, model, _gradient(problem, best.branches), generator, tol, deadline
+        )
         before = history[-1 - _PATIENCE][1] if round_ >= _PATIENCE else np.inf
         if len(probes) == 0 or before - objective <= tol * abs(objective):
             status = "stalled"
             break
-        moved = _descended(problem, model, best.branches).joined(probes)
+        moved = _descended(problem, model, best.branches, deadline).joined(probes)
         cells = _cells_of(problem, model, best.branches).joined(_cells_of(problem, model, moved))
         next_ = _solved(problem, model, cells, tol, max_time, start, n_threads)
         history.append(_progress(problem, model, next_, start))
@@ -152,7 +157,9 @@ def _gradient(problem: TrainingProblem, branches: Branches) -> Array:
     return problem.loss.gradient(f, problem.y, problem.weight_like_y)
 
 
-def _descended(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> Branches:
+def _descended(
+    problem: TrainingProblem, model: ParallelModel, branches: Branches, deadline: float | None
+) -> Branches:
     """Train branches by L-BFGS.
 
     With u = a w the smooth penalty ``beta (a^2 + ||w||^2) / 2`` is least at ``beta ||u||``.
@@ -188,7 +195,12 @@ def _descended(problem: TrainingProblem, model: ParallelModel, branches: Branche
         [(roots / np.sqrt(scale)).ravel(), (branches.vectors / roots / np.sqrt(scale)).ravel()]
     )
     found = minimize(
-        value, begin, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS, "maxcor": 20}
+        value,
+        begin,
+        jac=True,
+        method="L-BFGS-B",
+        callback=_until(deadline),
+        options={"maxiter": _STEPS, "maxcor": 20},
     )
     a = found.x[:n_scales].reshape(roots.shape)
     return branches.with_vectors(a * found.x[n_scales:].reshape(shape) * scale)
@@ -200,6 +212,7 @@ def _worthwhile(
     v: Array,
     generator: np.random.RandomState,
     tol: float,
+    deadline: float | None,
 ) -> Branches:
     """Return branches whose price at v is above their cost, the best of each cell.
 
@@ -224,6 +237,7 @@ def _worthwhile(
         probes.vectors.ravel(),
         jac=True,
         method="L-BFGS-B",
+        callback=_until(deadline),
         options={"maxiter": _PROBE_STEPS},
     )
     moved = probes.with_vectors(found.x.reshape(probes.vectors.shape))
@@ -232,6 +246,16 @@ def _worthwhile(
     ratio = gains / _norms_and_slopes(model, moved.vectors)[0]
     chosen = np.flatnonzero(ratio > problem.beta * (1.0 + tol))
     return moved[chosen[np.argsort(-ratio[chosen], kind="stable")]]
+
+
+def _until(deadline: float | None) -> Callable[[Array], None]:
+    """Return a callback that ends a minimisation, which then returns what it has."""
+
+    def check(_: Array) -> None:
+        if deadline is not None and time.monotonic() > deadline:
+            raise StopIteration
+
+    return check
 
 
 def _norms_and_slopes(model: ParallelModel, vectors: Array) -> tuple[Array, Array]:

@@ -82,7 +82,7 @@ class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):
         one at most. "power": ``sum_l ||W_l||_F^3 / 2``.
     m1 : int or "large", default=2
         Neurons of a branch in the first layer. "large": as many as are of use, for "weight_decay"
-        and "power" and up to twelve samples. With one, the networks are those of two layers.
+        and "power" and a handful of samples. With one, the networks are those of two layers.
     m2 : int, default=1
         Neurons of a branch in the second layer, for "path"; more of them are copies of one, and
         divide beta by the square root of m2.

@@ -101,7 +101,7 @@ def network_of_branches(
             # the root of total is what each of two layers has, unless three share the norm
             even = total ** (1.0 / 3.0) if model.regularizer == "power" else np.ones(len(vectors))
             roots = np.sqrt(total / even)
-            first_scale = even[:, None] / np.sqrt(lengths * total[:, None])
+            first_scale = even[:, None] / (np.sqrt(lengths) * np.sqrt(total)[:, None])
             second = second * (np.sqrt(lengths) * (roots / np.sqrt(total))[:, None])[:, :, None]
             last = roots
     first = vectors * np.where(lengths > 0.0, first_scale, 0.0)[:, :, None]

@@ -130,6 +130,7 @@ def train_branches(
         model=model,
         cells=_for_samples(problem, cells) if method == "patterns" else None,
     )
+    solution.history[-1:]["lower_bound"] = bound
     status = solution.status
     if certificate.relative_gap <= tol:
         status = "converged"

@@ -28,7 +28,8 @@ def has_closed_form(problem: TrainingProblem) -> bool:
     X, _ = problem.scaled_design()
     products = X @ X.T
     square = products[0, 0]
-    return bool(np.abs(products - square * np.eye(n)).max() <= _ORTHOGONAL * square)
+    apart = np.abs(products - square * np.eye(n)).max()
+    return bool(square > 0.0 and apart <= _ORTHOGONAL * square)
 
 
 def whitened_solution(problem: TrainingProblem) -> ConvexSolution:
@@ -43,7 +44,7 @@ def whitened_solution(problem: TrainingProblem) -> ConvexSolution:
     weight = float(problem.weight[0])
     Y = problem.y.reshape(len(X), -1)
     least = problem.beta / (weight * length)
-    f = np.zeros_like(Y)
+    residual = -Y  # of what is fitted, without the cancellation in f - Y
     found = []
     for output, y in enumerate(Y.T):
         for sign in (1.0, -1.0):
@@ -52,13 +53,13 @@ def whitened_solution(problem: TrainingProblem) -> ConvexSolution:
             if size <= least:
                 continue
             direction = X.T @ part
-            f[:, output] += sign * (1.0 - least / size) * part
+            residual[part > 0.0, output] = -sign * least / size * part[part > 0.0]
             unit = direction / np.linalg.norm(direction)
             found.append((unit, (size - least) / length, sign, part > 0.0, output))
-    dual = (weight * (f - Y)).reshape(problem.y.shape)
+    dual = (weight * residual).reshape(problem.y.shape)
     bound, dual = problem.bound_from(dual, max(problem.beta, spectral_support(problem, dual)))
     directions, norms, signs, patterns, outputs = zip(*found, strict=True) if found else ((),) * 5
-    value = 0.5 * weight * np.sum((f - Y) ** 2) + problem.beta * sum(norms)
+    value = 0.5 * weight * np.sum(residual**2) + problem.beta * sum(norms)
     return ConvexSolution(
         directions=np.array(directions).reshape(len(found), X.shape[1]),
         norms=np.array(norms, dtype=np.float64),
