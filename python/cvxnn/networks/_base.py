@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cvxnn._callbacks import CallbackSupportMixin, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
+from cvxnn.networks._chosen_cells import choose_cells
+from cvxnn.networks._ends import warn_of_end
 from cvxnn.networks._parallel_training import TrainedBranches
 from cvxnn.networks._problem import TrainingProblem
-from cvxnn.networks._training import Trained, choose_cells, train
+from cvxnn.networks._training import Trained, train
 
 __all__ = ["ConvexEstimator", "fell_short"]
 
@@ -66,15 +66,7 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
             )
             self._keep(trained)
         if fell_short(trained):
-            self._warn()
-
-    def _warn(self) -> None:
-        warnings.warn(
-            f"{type(self).__name__} stopped with status {self.status_!r} at a relative gap of "
-            f"{self.certificate_.relative_gap:.1e}, tol={self.tol:g}",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
+            warn_of_end(self, stacklevel=4)
 
     def _keep(self, trained: Trained | TrainedBranches) -> None:
         self.network_: Any = trained.network

@@ -13,16 +13,12 @@ from cvxnn._native import core
 from cvxnn._threads import thread_count
 from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._chosen_cells import bounds_every_cell_by, choose_cells, own_cells
+from cvxnn.networks._mapping import vectors_of
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
-from cvxnn.networks._training import (
-    bounds_every_cell_by,
-    choose_cells,
-    own_cells,
-    train,
-    vectors_of,
-)
+from cvxnn.networks._training import train
 
 _LOOSE = 1e-7  # relative, of a bound that need not be found again
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from cvxnn._checks import one_of, positive_integer, positive_number, regression_data
 from cvxnn.networks._circular_norm import CircularNorm
 from cvxnn.networks._conv_linear_network import CONV_ARCHITECTURES, ConvLinearNetwork
 from cvxnn.networks._dual_certificate import DualCertificate
+from cvxnn.networks._ends import warn_of_end
 from cvxnn.networks._least_squares import Rows
+from cvxnn.networks._linear_base import LinearRegressor
 from cvxnn.networks._patch_norm import Branches, PatchNorm
 from cvxnn.networks._patches import Patches
 
@@ -52,7 +51,7 @@ class ConvLinearCertificate(DualCertificate):
         return self.norm.dual(X.T @ V)
 
 
-class ConvLinearRegressor(RegressorMixin, BaseEstimator):
+class ConvLinearRegressor(LinearRegressor):
     """Linear convolutional network with weight decay, at its global optimum.
 
     Minimises ``||f(X) - Y||_F^2 / 2 + beta / 2 sum_j (||u_j||^2 + ||a_j||^2)`` over networks with
@@ -196,17 +195,10 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
         )
         bound = certificate.proved_bound(inputs, Y, sample_weight=weight)
         self.certificate_ = replace(certificate, lower_bound=bound)
-        single = targets.ndim == 1
-        self.coef_ = coef[:, 0] if single else coef
-        self.intercept_ = float(constant[0]) if single else constant
+        self._keep_map(coef, constant, targets.shape[1:])
         self.status_, self.n_iter_ = branches.status, max(1, branches.n_iter)
         if self.status_ != "converged":
-            warnings.warn(
-                f"ConvLinearRegressor stopped with status {self.status_!r} at a relative gap of "
-                f"{self.certificate_.relative_gap:.1e}, {tol=:g}",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            warn_of_end(self, stacklevel=2)
         return self
 
     def _patches(self) -> Patches:
@@ -228,28 +220,6 @@ class ConvLinearRegressor(RegressorMixin, BaseEstimator):
                 )
         shape = Patches.from_arguments(n_features, input_shape=self.input_shape).input_shape
         return Patches(shape, shape[1:], (1, 1), (0, 0), "sum")
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, C), as the targets of `fit`
-        """
-        check_is_fitted(self)
-        inputs = validate_data(self, X, dtype=np.float64, reset=False)
-        outputs = self.network_.predict(inputs)
-        return outputs.reshape(len(outputs), *self.coef_.shape[1:])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def _network(branches: Branches, patches: Patches, architecture: str) -> ConvLinearNetwork:

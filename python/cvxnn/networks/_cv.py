@@ -18,12 +18,13 @@ from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._folds import Folds, best_row, score_of, split
 from cvxnn._threads import thread_count
 from cvxnn.networks._base import ConvexEstimator, fell_short
+from cvxnn.networks._chosen_cells import choose_cells
 from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._path import beta_grid, trained_path
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._regressors import ReLURegressor
-from cvxnn.networks._training import Trained, choose_cells, train
+from cvxnn.networks._training import Trained, train
 
 __all__ = ["ReLUClassifierCV", "ReLURegressorCV"]
 

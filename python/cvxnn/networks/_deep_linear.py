@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight
 
 from cvxnn._checks import (
     nonnegative_number,
@@ -20,7 +17,9 @@ from cvxnn._checks import (
     regression_data,
 )
 from cvxnn.networks._dual_certificate import DualCertificate
+from cvxnn.networks._ends import warn_of_end
 from cvxnn.networks._least_squares import Rows
+from cvxnn.networks._linear_base import LinearRegressor
 from cvxnn.networks._linear_network import REGULARIZERS, LinearNetwork
 from cvxnn.networks._nuclear_norm import Spectrum, largest_singular_value, least_nuclear_norm
 
@@ -61,7 +60,7 @@ class LinearCertificate(DualCertificate):
         return largest_singular_value(X.T @ V)
 
 
-class DeepLinearRegressor(RegressorMixin, BaseEstimator):
+class DeepLinearRegressor(LinearRegressor):
     """Deep linear network with a regulariser on all of its layers, at its global optimum.
 
     Minimises ``||f(X) - Y||_F^2 / 2 + beta R`` over the weights of ``f(x) = sum_j x W_1j .. W_Lj``,
@@ -192,16 +191,9 @@ class DeepLinearRegressor(RegressorMixin, BaseEstimator):
         self.certificate_ = LinearCertificate(
             objective, bound, dual, beta, bool(self.fit_intercept), depth
         )
-        single = targets.ndim == 1
-        self.coef_ = coef[:, 0] if single else coef
-        self.intercept_ = float(constant[0]) if single else constant
+        self._keep_map(coef, constant, targets.shape[1:])
         if self.status_ != "converged":
-            warnings.warn(
-                f"DeepLinearRegressor stopped with status {self.status_!r} at a relative gap of "
-                f"{self.certificate_.relative_gap:.1e}, {tol=:g}",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            warn_of_end(self, stacklevel=2)
         return self
 
     def _checked_problem(self) -> tuple[int, float]:
@@ -225,28 +217,6 @@ class DeepLinearRegressor(RegressorMixin, BaseEstimator):
                 "architecture='parallel'"
             )
         return depth, beta
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Predict targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, C), as the targets of `fit`
-        """
-        check_is_fitted(self)
-        inputs = validate_data(self, X, dtype=np.float64, reset=False)
-        outputs = self.network_.predict(inputs)
-        return outputs.reshape(len(outputs), *self.coef_.shape[1:])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
 
 
 def _network(coef: Array, constant: Array, depth: int, architecture: str) -> LinearNetwork:

@@ -12,9 +12,10 @@ from sklearn.exceptions import ConvergenceWarning
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._chosen_cells import choose_cells
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
-from cvxnn.networks._training import choose_cells, train
+from cvxnn.networks._training import train
 
 __all__ = ["min_norm_interpolation"]
 

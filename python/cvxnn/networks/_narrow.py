@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from cvxnn._checks import positive_integer, positive_number, positive_or_none
 from cvxnn.networks._dual_certificate import DualCertificate
+from cvxnn.networks._ends import warn_of_end
 from cvxnn.networks._narrow_network import NarrowNetwork
 from cvxnn.networks._ramp_program import Knots, RampFit, least_ramps
 from cvxnn.networks._ramps import primitive, support
@@ -192,12 +191,7 @@ class NarrowReLURegressor(RegressorMixin, BaseEstimator):
         if fit.status == "converged" and self.certificate_.gap > max(tol * objective, data.zero):
             self.status_ = "stalled"  # by rounding in the network's own forward pass
         if self.status_ != "converged":
-            warnings.warn(
-                f"NarrowReLURegressor stopped with status {self.status_!r} at a relative gap of "
-                f"{self.certificate_.relative_gap:.1e}, {tol=:g}",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            warn_of_end(self, stacklevel=2)
         return self
 
     def predict(self, X: ArrayLike) -> Array:

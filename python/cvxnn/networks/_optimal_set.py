@@ -24,12 +24,13 @@ from cvxnn.networks._active_neurons import (
     proved_accuracy,
 )
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._chosen_cells import ChosenCells, choose_cells, list_every_cell
 from cvxnn.networks._layers import BIASES, squeezed
 from cvxnn.networks._losses import LOSSES
 from cvxnn.networks._optimal_networks import OptimalSet
 from cvxnn.networks._polytope import Polytope
 from cvxnn.networks._problem import TrainingProblem
-from cvxnn.networks._training import ChosenCells, Trained, choose_cells, list_every_cell, train
+from cvxnn.networks._training import Trained, train
 
 __all__ = ["optimal_set"]
 

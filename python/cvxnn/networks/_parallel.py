@@ -13,6 +13,7 @@ from cvxnn._checks import one_of, positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._base import ConvexEstimator
 from cvxnn.networks._classifier import ConvexClassifier
+from cvxnn.networks._ends import warn_of_end
 from cvxnn.networks._parallel_training import checked_model, train_branches
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._regressors import ConvexRegressor
@@ -57,7 +58,7 @@ class _ParallelEstimator(ConvexEstimator):
         searched = trained.certificate.method in ("branch_and_bound", "relaxation")
         ended = searched and trained.status == "stalled"  # by itself; its bound is another matter
         if trained.status not in ("converged", "stopped") and not ended:
-            self._warn()
+            warn_of_end(self, stacklevel=4)
 
 
 class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):

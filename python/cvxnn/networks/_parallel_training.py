@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 
 from cvxnn._checks import is_integer, one_of, positive_integer
 from cvxnn.arrangements import TooManyCells
+from cvxnn.networks._chosen_cells import prices_every_cell
 from cvxnn.networks._nested_cells import NestedCells, sampled_cells
 from cvxnn.networks._nested_program import fewest_branches, solve_nested
 from cvxnn.networks._nested_search import search_nested
@@ -25,7 +26,6 @@ from cvxnn.networks._parallel_model import (
 from cvxnn.networks._parallel_network import ParallelNetwork
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
-from cvxnn.networks._training import prices_every_cell
 
 __all__ = ["TrainedBranches", "checked_model", "train_branches"]
 

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn._checks import positive_integer, positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
+from cvxnn.networks._chosen_cells import ChosenCells, choose_cells
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
-from cvxnn.networks._training import ChosenCells, Trained, choose_cells, train
+from cvxnn.networks._training import Trained, train
 
 __all__ = ["beta_grid", "beta_max", "relu_path", "trained_path"]
 

@@ -10,8 +10,9 @@ from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import problem_of
+from cvxnn.networks._chosen_cells import choose_cells, with_own_cells
 from cvxnn.networks._network import Network
-from cvxnn.networks._training import choose_cells, train, with_own_cells
+from cvxnn.networks._training import train
 
 __all__ = ["polish"]
 
