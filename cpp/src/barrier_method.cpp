@@ -30,13 +30,10 @@ struct SmoothNorm {
   }
 };
 
-Vector norms_of_parts(const Vector& u, Index parts) {
-  return u.reshaped(u.size() / parts, parts).colwise().norm();
-}
-
-double smooth_norms(const Vector& u, Index parts, double beta, double mu) {
+double smooth_norms(const Vector& u, const PartNorm& norm, double beta, double mu) {
   double sum = 0.0;
-  for (const double norm : norms_of_parts(u, parts)) sum += SmoothNorm(norm, beta, mu).value;
+  const Vector norms = norm.by_part(u).colwise().norm();
+  for (const double part : norms) sum += SmoothNorm(part, beta, mu).value;
   return sum;
 }
 
@@ -46,7 +43,7 @@ bool BarrierMethod::start(const std::vector<Vector>& points) {
   const Index n_blocks = blocks_.size();
   states_.resize(static_cast<std::size_t>(n_blocks));
   for_blocks([&](Index b) { states_[b].constrains = blocks_.constrains(b); });
-  n_barriers_ = 2.0 * static_cast<double>(n_blocks * blocks_.parts());
+  n_barriers_ = 2.0 * static_cast<double>(n_blocks * blocks_.norm().parts);
   for (const State& state : states_) n_barriers_ += state.constrains.sum();
   double total = 0.0;
   for (const Vector& u : points) total += u.norm();
@@ -84,7 +81,7 @@ bool BarrierMethod::start(const std::vector<Vector>& points) {
 
 double BarrierMethod::objective() const {
   double norms = 0.0;
-  for (const State& state : states_) norms += norms_of_parts(state.u, blocks_.parts()).sum();
+  for (const State& state : states_) norms += blocks_.norm().value(state.u);
   return loss_.value(f_) + blocks_.beta() * norms;
 }
 
@@ -133,8 +130,9 @@ Vector BarrierMethod::slacks(Index b, const Vector& u) const {
 void BarrierMethod::move_slopes(Index b, double taken) {
   State& state = states_[b];
   const double beta = blocks_.beta();
-  const Index length = blocks_.width() / blocks_.parts();
-  for (Index first = 0; first < blocks_.width(); first += length) {
+  const Index counted = blocks_.width() - blocks_.norm().n_free;
+  const Index length = counted / blocks_.norm().parts;
+  for (Index first = 0; first < counted; first += length) {
     const auto u = state.u.segment(first, length);
     const Vector step = taken * state.step.segment(first, length);
     auto p = state.slopes.segment(first, length);
@@ -196,7 +194,7 @@ double BarrierMethod::barrier(double fraction, const Vector& f_step) const {
   for_blocks([&](Index b) {
     const State& state = states_[b];
     const Vector u = state.u + fraction * state.step;
-    double sum = smooth_norms(u, blocks_.parts(), blocks_.beta(), mu_);
+    double sum = smooth_norms(u, blocks_.norm(), blocks_.beta(), mu_);
     for (Index k = 0; k < state.slack.size(); ++k) {
       if (state.constrains(k) != 0.0) {
         sum -= mu_ * std::log(state.slack(k) + fraction * state.slack_step(k));
@@ -220,9 +218,12 @@ void BarrierMethod::prepare() {
   const Vector v = loss_.gradient(f_);
   hessian_ = loss_.hessian(f_);
   const Index d = blocks_.width();
-  columns_.values.resize(blocks_.n_samples(), d * blocks_.size());
-  columns_.starts.assign(static_cast<std::size_t>(blocks_.n_targets() + 1), 0);
-  for (Index b = 0; b < blocks_.size(); ++b) columns_.starts[blocks_.target_of(b) + 1] += d;
+  const Index n_targets = blocks_.joint() ? 1 : blocks_.n_targets();
+  columns_.values.resize(loss_.size() / n_targets, d * blocks_.size());
+  columns_.starts.assign(static_cast<std::size_t>(n_targets + 1), 0);
+  for (Index b = 0; b < blocks_.size(); ++b) {
+    columns_.starts[blocks_.joint() ? 1 : blocks_.target_of(b) + 1] += d;
+  }
   std::partial_sum(columns_.starts.begin(), columns_.starts.end(), columns_.starts.begin());
   for_blocks([&](Index b) { prepare_block(b, v); }, 4.0 * static_cast<double>(d));
 }
@@ -230,10 +231,11 @@ void BarrierMethod::prepare() {
 void BarrierMethod::prepare_block(Index b, const Vector& v) {
   State& state = states_[b];
   const Index d = blocks_.width();
-  const Index length = d / blocks_.parts();
+  const Index counted = d - blocks_.norm().n_free;
+  const Index length = counted / blocks_.norm().parts;
   Matrix hessian = Matrix::Zero(d, d);
   state.descent = -blocks_.gradient(b, v);
-  for (Index first = 0; first < d; first += length) {
+  for (Index first = 0; first < counted; first += length) {
     const auto u = state.u.segment(first, length);
     const auto p = state.slopes.segment(first, length);
     const SmoothNorm norm(u.norm(), blocks_.beta(), mu_);
@@ -262,7 +264,7 @@ void BarrierMethod::solve() {
   for (Index b = 0; b < blocks_.size(); ++b) {
     target.segment(b * d, d) = states_[b].curvature.matrixL().solve(states_[b].descent);
   }
-  const bool rooted = columns_.n_targets() == 1 || hessian_.between_samples.size() == 0;
+  const bool rooted = hessian_.n_targets == 1 || hessian_.between_samples.size() == 0;
   if (m <= loss_.size() || !rooted) {
     Matrix system = lower_gram(std::move(columns_), hessian_, execution_);
     system.diagonal().array() += 1.0;

@@ -1,10 +1,10 @@
 // Primal-dual interior-point steps for programs of blocks in cones, whatever the blocks are.
 //
 // Minimises L(sum_b A_b u_b) + beta sum_b sum_p ||u_bp|| over C_b u_b >= 0, where u_b is cut into
-// parts of equal length, often one. The norms are smoothed by the barrier of their epigraphs
-// {(t, u) : ||u|| <= t}, with t eliminated; the rows of C_b get multipliers of their own. Every
-// iterate is strictly inside the cones, every step descends for the barrier function of the current
-// mu.
+// parts of equal length, often one, and free entries. The norms are smoothed by the barrier of
+// their epigraphs {(t, u) : ||u|| <= t}, with t eliminated; the rows of C_b get multipliers of
+// their own. Every iterate is strictly inside the cones, every step descends for the barrier
+// function of the current mu.
 #pragma once
 
 #include <Eigen/Cholesky>
@@ -12,6 +12,7 @@
 
 #include "cvxnn/loss.hpp"
 #include "cvxnn/parallel.hpp"
+#include "cvxnn/part_norm.hpp"
 #include "hessian.hpp"
 
 namespace cvxnn {
@@ -21,12 +22,13 @@ namespace cvxnn {
 class ConeBlocks {
  public:
   virtual ~ConeBlocks() = default;
-  virtual Index size() const = 0;       // blocks
-  virtual Index width() const = 0;      // entries of a block
-  virtual Index parts() const = 0;      // with a norm each
+  virtual Index size() const = 0;   // blocks
+  virtual Index width() const = 0;  // entries of a block
+  virtual PartNorm norm() const = 0;
   virtual Index n_samples() const = 0;  // of a target
   virtual Index n_targets() const = 0;
-  virtual Index target_of(Index b) const = 0;  // never falls with b
+  virtual bool joint() const { return false; }  // a block adds to every target
+  virtual Index target_of(Index b) const = 0;   // otherwise to this one; never falls with b
   virtual double beta() const = 0;
   virtual double cost() const = 0;  // operations of a product with the rows of a block
 
@@ -37,7 +39,7 @@ class ConeBlocks {
   virtual Matrix curvature(Index b, const Vector& weights) const = 0;       // C' diag(weights) C
   virtual void add_outputs(Index b, const Vector& u, Vector& f) const = 0;  // f += A u
   virtual Vector gradient(Index b, const Vector& v) const = 0;              // A' v
-  virtual Matrix columns(Index b) const = 0;  // A, rows of the block's target
+  virtual Matrix columns(Index b) const = 0;  // A, rows of the block's target or of all
 };
 
 class BarrierMethod {

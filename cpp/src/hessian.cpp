@@ -16,7 +16,29 @@ Vector Hessian::apply(const Vector& e) const {
   return product;
 }
 
+namespace {
+
+// Of a sample, H = R (I - p p') R, and I - p p' = (I - c p p')^2.
+void scale_samples_by_root(const Hessian& H, Eigen::Ref<Matrix> columns) {
+  const Vector& q = H.between_targets;
+  const Index n = q.size() / H.n_targets;
+  const Vector root = (H.diagonal + q.cwiseAbs2()).cwiseMax(0.0).cwiseSqrt();
+  const Vector p = (root.array() > 0.0).select(q.cwiseQuotient(root), 0.0);
+  const Vector squares = p.cwiseAbs2().reshaped(n, H.n_targets).rowwise().sum().cwiseMin(1.0);
+  const Vector c = 1.0 / (1.0 + (1.0 - squares.array()).sqrt());  // (1 - sqrt(1 - s)) / s
+  const Vector towards = c.replicate(H.n_targets, 1).cwiseProduct(p);
+  for (auto column : columns.colwise()) {
+    column.array() *= root.array();
+    const Vector moved = p.cwiseProduct(column);
+    const Vector shared = moved.reshaped(n, H.n_targets).rowwise().sum();
+    column -= towards.cwiseProduct(shared.replicate(H.n_targets, 1));
+  }
+}
+
+}  // namespace
+
 void scale_by_root(const Hessian& H, Eigen::Ref<Matrix> columns) {
+  if (H.between_targets.size() > 0) return scale_samples_by_root(H, columns);
   const Vector root = H.diagonal.cwiseSqrt();
   columns.array().colwise() *= root.array();
   if (H.between_samples.size() == 0) return;
@@ -31,25 +53,11 @@ Matrix rooted_columns(OutputColumns A, const Hessian& H) {
     return std::move(A.values);
   }
   const Index n = A.values.rows();
-  const Index n_targets = A.n_targets();
-  // of a sample: H = R (I - p p') R, and I - p p' = (I - c p p')^2
-  const bool coupled = H.between_targets.size() > 0;
-  const Vector q = coupled ? H.between_targets : Vector::Zero(H.diagonal.size());
-  const Vector root = (H.diagonal + q.cwiseAbs2()).cwiseMax(0.0).cwiseSqrt();
-  const Vector p = (root.array() > 0.0).select(q.cwiseQuotient(root), 0.0);
-  const Vector squares = p.cwiseAbs2().reshaped(n, n_targets).rowwise().sum().cwiseMin(1.0);
-  const Vector c = 1.0 / (1.0 + (1.0 - squares.array()).sqrt());  // (1 - sqrt(1 - s)) / s
-  const Vector towards = c.replicate(n_targets, 1).cwiseProduct(p);
-  Matrix all = Matrix::Zero(n * n_targets, A.values.cols());
-  for (Index t = 0; t < n_targets; ++t) {
-    for (Index j = A.starts[t]; j < A.starts[t + 1]; ++j) {
-      const Vector scaled = root.segment(t * n, n).cwiseProduct(A.values.col(j));
-      all.col(j).segment(t * n, n) = scaled;
-      if (!coupled) continue;
-      const Vector shared = p.segment(t * n, n).cwiseProduct(scaled);
-      all.col(j) -= towards.cwiseProduct(shared.replicate(n_targets, 1));
-    }
+  Matrix all = Matrix::Zero(n * A.n_targets(), A.values.cols());
+  for (Index t = 0; t < A.n_targets(); ++t) {
+    all.block(t * n, A.starts[t], n, A.of(t).cols()) = A.of(t);
   }
+  scale_by_root(H, all);
   return all;
 }
 
@@ -63,9 +71,16 @@ Vector apply_transposed(const OutputColumns& A, const Vector& v) {
 }
 
 Matrix lower_gram(OutputColumns A, const Hessian& H, const Execution& execution) {
-  if (A.n_targets() == 1) {
+  if (A.n_targets() == 1 && H.n_targets == 1) {
     scale_by_root(H, A.values);
     return lower_product(A.values, execution);
+  }
+  if (A.n_targets() == 1) {  // columns of every target
+    const Matrix sums = H.between_samples.transpose() * A.values;
+    scale_by_root({H.diagonal, {}, H.between_targets, H.n_targets}, A.values);
+    Matrix gram = lower_product(A.values, execution);
+    if (sums.size() > 0) gram -= sums.transpose() * sums;
+    return gram;
   }
   const Index n = A.values.rows();
   const Index m = A.values.cols();

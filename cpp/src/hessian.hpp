@@ -8,9 +8,10 @@
 
 namespace cvxnn {
 
-// Columns of outputs, each of one target: those of target t are starts[t] to starts[t + 1].
+// Columns of outputs, each of one target: those of target t are starts[t] to starts[t + 1]. Or, as
+// if there were one, each of all targets.
 struct OutputColumns {
-  Matrix values;  // (n_samples, m)
+  Matrix values;  // (n_samples, m), or (n_samples n_targets, m)
   std::vector<Index> starts;
 
   Index n_targets() const { return static_cast<Index>(starts.size()) - 1; }
@@ -29,7 +30,8 @@ Vector apply_transposed(const OutputColumns& A, const Vector& v);
 // between samples, or one target.
 Matrix rooted_columns(OutputColumns A, const Hessian& H);
 
-// Columns a of one target become those whose products with each other are a' H b.
+// Columns a over all outputs become those whose products with each other are a' H b; where samples
+// have to do with each other, for one target.
 void scale_by_root(const Hessian& H, Eigen::Ref<Matrix> columns);
 
 }  // namespace cvxnn

@@ -14,7 +14,7 @@ class WorkingBlocks final : public ConeBlocks {
 
   Index size() const override { return static_cast<Index>(set_.blocks.size()); }
   Index width() const override { return program_.design.n_features(); }
-  Index parts() const override { return 1; }
+  PartNorm norm() const override { return {}; }
   Index n_samples() const override { return program_.design.n_samples(); }
   Index n_targets() const override { return program_.n_targets; }
   Index target_of(Index b) const override { return program_.target_of(id(b)); }

@@ -29,44 +29,6 @@ Masks::Masks(const NestedCells& cells, Index cell, Index n) {
   }
 }
 
-Matrix cone_rows(const Matrix& rows, const Masks& masks) {
-  const Index d = rows.cols();
-  const Index n = rows.rows();
-  const Index parts = masks.gates.cols();
-  std::vector<Index> coupled;
-  for (Index k = 0; k < n; ++k) {
-    if (masks.coupled(k) != 0.0) coupled.push_back(k);
-  }
-  Matrix all = Matrix::Zero(n * parts + static_cast<Index>(coupled.size()), d * parts);
-  for (Index j = 0; j < parts; ++j) {
-    all.block(j * n, j * d, n, d) = masks.sides.col(j).asDiagonal() * rows;
-  }
-  for (std::size_t i = 0; i < coupled.size(); ++i) {
-    const Index k = coupled[i];
-    for (Index j = 0; j < parts; ++j) {
-      all.block(n * parts + static_cast<Index>(i), j * d, 1, d) =
-          masks.coupled(k) * masks.gates(k, j) * rows.row(k);
-    }
-  }
-  return unit_rows(all);
-}
-
-double largest_part(const Vector& u, Index parts) {
-  return u.reshaped(u.size() / parts, parts).colwise().norm().maxCoeff();
-}
-
-double gradient_error(const NestedProgram& program, const Vector& v) {
-  const double terms = static_cast<double>(program.X->rows() + 8);
-  const Vector lengths = program.X->rowwise().norm();
-  double largest = 0.0;
-  for (Index t = 0; t < program.n_targets; ++t) {
-    const auto part = v.segment(t * program.X->rows(), program.X->rows());
-    largest = std::max(largest, part.cwiseAbs().dot(lengths));
-  }
-  return terms * std::numeric_limits<double>::epsilon() * largest *
-         std::sqrt(static_cast<double>(program.cells->parts));
-}
-
 NestedBlocks::NestedBlocks(const NestedProgram& program, const Matrix& interiors)
     : program_(program), rows_(unit_rows(*program.X)), interiors_(interiors) {}
 
@@ -147,6 +109,41 @@ Matrix NestedBlocks::columns(Index b) const {
     all.middleCols(j * d, d) = gate.asDiagonal() * *program_.X;
   }
   return all;
+}
+
+Matrix NestedBlocks::cone_of_cell(Index cell) const {
+  const Masks masks(*program_.cells, cell, n_samples());
+  const Index d = rows_.cols();
+  const Index n = rows_.rows();
+  const Index parts = masks.gates.cols();
+  std::vector<Index> coupled;
+  for (Index k = 0; k < n; ++k) {
+    if (masks.coupled(k) != 0.0) coupled.push_back(k);
+  }
+  Matrix all = Matrix::Zero(n * parts + static_cast<Index>(coupled.size()), d * parts);
+  for (Index j = 0; j < parts; ++j) {
+    all.block(j * n, j * d, n, d) = masks.sides.col(j).asDiagonal() * rows_;
+  }
+  for (std::size_t i = 0; i < coupled.size(); ++i) {
+    const Index k = coupled[i];
+    for (Index j = 0; j < parts; ++j) {
+      all.block(n * parts + static_cast<Index>(i), j * d, 1, d) =
+          masks.coupled(k) * masks.gates(k, j) * rows_.row(k);
+    }
+  }
+  return unit_rows(all);
+}
+
+double NestedBlocks::gradient_error(const Vector& v) const {
+  const double terms = static_cast<double>(program_.X->rows() + 8);
+  const Vector lengths = program_.X->rowwise().norm();
+  double largest = 0.0;
+  for (Index t = 0; t < program_.n_targets; ++t) {
+    const auto part = v.segment(t * program_.X->rows(), program_.X->rows());
+    largest = std::max(largest, part.cwiseAbs().dot(lengths));
+  }
+  return terms * std::numeric_limits<double>::epsilon() * largest *
+         std::sqrt(static_cast<double>(program_.cells->parts));
 }
 
 }  // namespace cvxnn

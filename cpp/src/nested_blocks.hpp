@@ -1,7 +1,7 @@
 // Blocks of a nested program as an operator: X and masks, never the columns.
 #pragma once
 
-#include "barrier_method.hpp"
+#include "barrier_program.hpp"
 #include "cvxnn/nested_program.hpp"
 
 namespace cvxnn {
@@ -17,23 +17,16 @@ struct Masks {
   Masks(const NestedCells& cells, Index cell, Index n);
 };
 
-// The rows of a nested cell's cone that constrain something, scaled to unit length.
-Matrix cone_rows(const Matrix& rows, const Masks& masks);
-
-// The largest norm of a part, which is dual to the sum of norms, or to the norm of the only part.
-double largest_part(const Vector& u, Index parts);
-
-// What the gradients of blocks are off by.
-double gradient_error(const NestedProgram& program, const Vector& v);
-
-class NestedBlocks final : public ConeBlocks {
+class NestedBlocks final : public PricedBlocks {
  public:
   // `interiors` as in solve_nested_program, or empty if none is asked for.
   NestedBlocks(const NestedProgram& program, const Matrix& interiors);
 
   Index size() const override { return program_.n_blocks(); }
   Index width() const override { return program_.width(); }
-  Index parts() const override { return program_.separate_norms ? program_.cells->parts : 1; }
+  PartNorm norm() const override {
+    return {program_.separate_norms ? program_.cells->parts : 1, 0};
+  }
   Index n_samples() const override { return program_.X->rows(); }
   Index n_targets() const override { return program_.n_targets; }
   Index target_of(Index b) const override { return program_.target_of(b); }
@@ -47,6 +40,10 @@ class NestedBlocks final : public ConeBlocks {
   void add_outputs(Index b, const Vector& u, Vector& f) const override;
   Vector gradient(Index b, const Vector& v) const override;
   Matrix columns(Index b) const override;
+  Matrix cone(Index b) const override { return cone_of_cell(cell(b)); }
+  double gradient_error(const Vector& v) const override;
+
+  Matrix cone_of_cell(Index cell) const;
 
  private:
   Index cell(Index b) const { return program_.cell_of(b); }

@@ -15,6 +15,7 @@ __all__: list[str] = [
     "GatedDesign",
     "MaskedDesign",
     "SparseDesign",
+    "block_interiors",
     "bound_support",
     "characteristic_polynomial",
     "choose_method",
@@ -27,9 +28,11 @@ __all__: list[str] = [
     "locate_cells",
     "max_support",
     "nested_interiors",
+    "price_blocks",
     "price_nested",
     "project_onto_cell",
     "search_over_all_cells",
+    "solve_block_program",
     "solve_cone_program",
     "solve_group_lasso",
     "solve_nested_program",
@@ -114,6 +117,15 @@ class GatedDesign(Design):
     def __init__(
         self, X: numpy.typing.NDArray[numpy.float64], gates: numpy.typing.NDArray[numpy.float64]
     ) -> None: ...
+
+def block_interiors(
+    cones: numpy.typing.NDArray[numpy.float64],
+    *,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]"]:
+    """
+    Unit vectors strictly inside cones[b] u >= 0, one a row; zeros where rounding leaves nothing.
+    """
 
 def bound_support(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
@@ -248,6 +260,20 @@ def nested_interiors(
     Unit vectors strictly inside nested cells, one a row; zeros where rounding leaves nothing.
     """
 
+def price_blocks(
+    outputs: numpy.typing.NDArray[numpy.float64],
+    cones: numpy.typing.NDArray[numpy.float64],
+    v: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
+    threshold: typing.SupportsFloat | typing.SupportsIndex,
+    parts: typing.SupportsInt | typing.SupportsIndex = 1,
+    n_free: typing.SupportsInt | typing.SupportsIndex = 0,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"]:
+    """
+    Upper bounds on max -v . outputs[b] u over N(u) <= 1 in each cone; not resolved below the threshold.
+    """
+
 def price_nested(
     X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
     first: numpy.typing.NDArray[numpy.uint64],
@@ -301,6 +327,31 @@ def search_over_all_cells(
 ) -> dict:
     """
     The same for any number of columns, by local search from the neurons of start, if there are any, or random ones; nothing is proved, 'dual' is the gradient of the loss.
+    """
+
+def solve_block_program(
+    outputs: numpy.typing.NDArray[numpy.float64],
+    cones: numpy.typing.NDArray[numpy.float64],
+    interiors: typing.Annotated[
+        numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"
+    ],
+    y: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    sample_weight: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, 1]"],
+    *,
+    loss: str,
+    delta: typing.SupportsFloat | typing.SupportsIndex = 1.0,
+    free_offset: bool = False,
+    beta: typing.SupportsFloat | typing.SupportsIndex,
+    parts: typing.SupportsInt | typing.SupportsIndex = 1,
+    n_free: typing.SupportsInt | typing.SupportsIndex = 0,
+    tol: typing.SupportsFloat | typing.SupportsIndex,
+    max_rounds: typing.SupportsInt | typing.SupportsIndex,
+    max_seconds: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+    on_round: collections.abc.Callable[[dict], bool] | None = None,
+) -> dict:
+    """
+    Minimise loss(sum_b outputs[b] u_b) + beta sum_b N(u_b) over cones[b] u_b >= 0, with the targets of outputs one below the other. N is the sum of the norms of that many parts of u_b; the last entries may be free of it, where the cone keeps them at most N in modulus.
     """
 
 def solve_cone_program(
