@@ -9,6 +9,7 @@ void bind_cone(pybind11::module_& m);
 void bind_count(pybind11::module_& m);
 void bind_group_lasso(pybind11::module_& m);
 void bind_cone_program(pybind11::module_& m);
+void bind_joint_peaks(pybind11::module_& m);
 void bind_nested_program(pybind11::module_& m);
 }  // namespace cvxnn::python
 
@@ -21,5 +22,6 @@ PYBIND11_MODULE(CVXNN_MODULE, m, pybind11::mod_gil_not_used()) {
   cvxnn::python::bind_count(m);
   cvxnn::python::bind_group_lasso(m);
   cvxnn::python::bind_cone_program(m);
+  cvxnn::python::bind_joint_peaks(m);
   cvxnn::python::bind_nested_program(m);
 }

@@ -25,6 +25,7 @@ __all__: list[str] = [
     "find_witnesses",
     "first_tasks",
     "group_lasso_alpha_max",
+    "joint_peaks",
     "locate_cells",
     "max_support",
     "nested_interiors",
@@ -220,6 +221,21 @@ def group_lasso_alpha_max(
 ) -> float:
     """
     The smallest alpha at which all coefficients are zero.
+    """
+
+def joint_peaks(
+    X: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    packed: numpy.typing.NDArray[numpy.uint64],
+    V: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    starts: typing.Annotated[numpy.typing.NDArray[numpy.float64], "[m, n]", "flags.f_contiguous"],
+    *,
+    slope: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+    patches: typing.SupportsInt | typing.SupportsIndex = 1,
+    floor: typing.SupportsFloat | typing.SupportsIndex,
+    n_threads: typing.SupportsInt | typing.SupportsIndex,
+) -> dict:
+    """
+    Local maxima, above floor, of (V g) . (A_i X u) over unit g and unit u in each cell.
     """
 
 def locate_cells(

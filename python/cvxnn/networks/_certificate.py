@@ -49,6 +49,8 @@ class Certificate(HasGap):
         more than the first singular value left out, is part of the bound.
     patches : Patches or None
         What filters see of each sample, for convolutional networks.
+    output_norm : {"l1", "l2"}
+        The norm of output weights in the weight decay.
     """
 
     objective: float
@@ -67,6 +69,7 @@ class Certificate(HasGap):
     cells: Cells | None = field(default=None, repr=False)
     patches: Patches | None = field(default=None, repr=False)
     rank: int | None = None
+    output_norm: str = "l1"
 
     def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
         """Prove the lower bound again, from the dual vector and the data alone.
@@ -76,7 +79,8 @@ class Certificate(HasGap):
         from below by ``-L*(v)``; with free biases the norm is that of the weights alone, and v must
         sum to zero. For thresholds the constraints are those of the Lasso over the patterns of all
         cells (Ergen et al., arXiv 2303.03382): ``|sum_k v_k| <= beta``, over the samples on which a
-        pattern is active.
+        pattern is active. Where output weights have the Euclidean norm, they are ``||V' phi(X u)||
+        <= beta`` (Sahiner et al., arXiv 2012.13329).
 
         Parameters
         ----------
@@ -122,4 +126,5 @@ class Certificate(HasGap):
             sample_weight=sample_weight,
             patches=self.patches,
             rank=self.rank,
+            output_norm=self.output_norm,
         )

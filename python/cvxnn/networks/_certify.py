@@ -34,6 +34,7 @@ def certify(
     loss: str = "squared",
     delta: float = 1.0,
     bias: str = "regularized",
+    output_norm: str = "l1",
     sample_weight: ArrayLike | None = None,
     patterns: str = "all",
     tol: float = 1e-4,
@@ -72,6 +73,8 @@ def certify(
         Where the Huber loss turns linear.
     bias : {"regularized", "free", "none"}
         Which biases networks may have and what they cost, see `ReLURegressor`.
+    output_norm : {"l1", "l2"}
+        The norm of the output weights of a neuron.
     sample_weight : array-like of shape (n,), optional
         Weights of the samples in the loss.
     patterns : {"all", "own"}
@@ -105,7 +108,15 @@ def certify(
     0.500 0.245
     """
     problem, objective = problem_of(
-        network, X, y, beta=beta, loss=loss, delta=delta, bias=bias, sample_weight=sample_weight
+        network,
+        X,
+        y,
+        beta=beta,
+        loss=loss,
+        delta=delta,
+        bias=bias,
+        output_norm=output_norm,
+        sample_weight=sample_weight,
     )
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)
@@ -196,6 +207,7 @@ def problem_of(
     loss: str,
     delta: float,
     bias: str,
+    output_norm: str,
     sample_weight: ArrayLike | None,
 ) -> tuple[TrainingProblem, float]:
     """Return the problem that a network was trained for, and its objective there."""
@@ -206,6 +218,7 @@ def problem_of(
         "delta": delta,
         "beta": beta,
         "bias": bias,
+        "output_norm": output_norm,
         "sample_weight": sample_weight,
     }
     problem = TrainingProblem.from_arrays(

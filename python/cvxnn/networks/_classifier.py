@@ -143,7 +143,8 @@ class ReLUClassifier(ConvexClassifier):
     2002.10553). For C > 2 classes the network has C outputs, the loss is the cross-entropy of their
     softmax, and a_j^2 stands for the square of ``sum_c |a_jc|``, with which the program is the same
     with a pair of blocks for each cell and class (Sahiner et al., arXiv 2012.13329; the l1 norm of
-    the output weights as in the code of Mishkin et al., arXiv 2202.01331).
+    the output weights as in the code of Mishkin et al., arXiv 2202.01331), or, with `output_norm`,
+    of ``sum_c a_jc^2``.
 
     Parameters
     ----------
@@ -176,6 +177,8 @@ class ReLUClassifier(ConvexClassifier):
         where all columns are too many (arXiv 2312.12657); with `patterns` "auto" or "exact". The
         network takes the data as it is, and its certificate is for training on all of it;
         `status_` tells how training on the directions ended.
+    output_norm : {"l1", "l2"}, default="l1"
+        The norm of the output weights of a neuron, for more than two classes, see `ReLURegressor`.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -214,6 +217,7 @@ feature_names_in_
         bias: str = "regularized",
         class_weight: Any = None,
         rank: int | None = None,
+        output_norm: str = "l1",
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -227,6 +231,7 @@ feature_names_in_
         self.bias = bias
         self.class_weight = class_weight
         self.rank = rank
+        self.output_norm = output_norm
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -237,4 +242,5 @@ feature_names_in_
             "activation": self.activation,
             "negative_slope": self.negative_slope,
             "rank": self.rank,
+            "output_norm": self.output_norm,
         }

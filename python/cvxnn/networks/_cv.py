@@ -68,6 +68,7 @@ class _CrossValidated(ConvexEstimator):
     eps: float
     cv: Any
     scoring: Any
+    output_norm = "l1"
 
     def _fit(
         self, X: Array, y: Array, sample_weight: ArrayLike | None, labels: Any, **model: Any

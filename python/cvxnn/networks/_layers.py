@@ -14,6 +14,7 @@ from cvxnn.networks._losses import check_targets, loss_named
 
 __all__ = [
     "BIASES",
+    "OUTPUT_NORMS",
     "as_inputs",
     "check_layers",
     "decay_of",
@@ -27,6 +28,7 @@ __all__ = [
 Array = NDArray[np.float64]
 
 BIASES = ("regularized", "free", "none")
+OUTPUT_NORMS = ("l1", "l2")
 
 
 class Predictor(Protocol):
@@ -139,25 +141,28 @@ def two_layer_objective(
     delta: float,
     bias: str,
     sample_weight: ArrayLike | None,
+    output_norm: str = "l1",
 ) -> float:
     """Return loss plus weight decay; ValueError if the network has biases that it may not have."""
     one_of("bias", bias, BIASES)
+    one_of("output_norm", output_norm, OUTPUT_NORMS)
     if bias == "none" and np.any(network.hidden_bias):
         raise ValueError("bias='none', but the network has hidden biases")
     if bias != "free" and np.any(network.output_bias):
         raise ValueError(f"bias={bias!r}, but the network has an output bias")
     free = bias == "free"
     value = loss_of(network, X, y, loss, delta, sample_weight, free_offset=free)
-    return value + decay_of(beta, _squares(network, bias))
+    return value + decay_of(beta, _squares(network, bias, output_norm))
 
 
-def _squares(network: BiasedNetwork, bias: str) -> float:
+def _squares(network: BiasedNetwork, bias: str, output_norm: str) -> float:
     """Return the sum of squares that half of beta weighs.
 
     A threshold does not see the scale of its argument, and costs an amplitude s and an output
     weight o with a = s o (arXiv 2303.03382): s^2 + o^2 is 2 |a| at best.
     """
-    sizes = np.sum(np.abs(network.output_weights), axis=1)
+    order = 1 if output_norm == "l1" else 2
+    sizes = np.linalg.norm(network.output_weights, order, axis=1)
     if network.activation == THRESHOLD:
         return 2.0 * float(np.sum(sizes))
     squares = np.sum(network.hidden_weights**2) + np.sum(sizes**2)

@@ -49,17 +49,20 @@ def neurons_of(problem: TrainingProblem, network: Network) -> Neurons:
 def layers_of(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array, Array, Array]:
     """Split u = direction * norm evenly between the layers (arXiv 2002.10553, eq. 13)."""
     directions, norms, signs = solution.directions, solution.norms, solution.signs
-    which = solution.outputs
+    which, mixtures = solution.outputs, solution.mixtures
     if problem.bias == "free":
         # the norm is that of the weights alone; without any, a neuron is a constant
         share = np.linalg.norm(directions[:, :-1], axis=1)
         used = share > 0.0
         directions, norms = directions[used] / share[used, None], (norms * share)[used]
         signs, which = signs[used], which[used]
+        mixtures = None if mixtures is None else mixtures[used]
     roots = np.sqrt(norms)
     weights = directions * roots[:, None]
-    outputs = np.zeros((len(weights), problem.n_outputs))
-    outputs[np.arange(len(weights)), which] = signs * roots
+    if mixtures is None:
+        mixtures = np.zeros((len(weights), problem.n_outputs))
+        mixtures[np.arange(len(weights)), which] = signs
+    outputs = mixtures * roots[:, None]
     bias = np.zeros(len(weights))
     if problem.bias != "none":
         weights, bias = weights[:, :-1], problem.height * weights[:, -1]

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cvxnn._checks import one_of
 from cvxnn.networks._activations import THRESHOLD, activated, check_activation, slope_of, switched
 from cvxnn.networks._exchange import layers_of_sklearn, layers_of_torch, torch_module
 from cvxnn.networks._files import SavedInFiles
 from cvxnn.networks._layers import (
+    OUTPUT_NORMS,
     as_inputs,
     check_layers,
     rebuilt,
@@ -95,13 +97,15 @@ class Network(SavedInFiles):
         loss: str = "squared",
         delta: float = 1.0,
         bias: str = "regularized",
+        output_norm: str = "l1",
         sample_weight: ArrayLike | None = None,
     ) -> float:
         """Evaluate the training objective of this network by its forward pass.
 
         The sum over samples of the loss plus ``beta / 2`` times the sum over neurons of
         ``||w_j||^2 + ||a_j||_1^2``, where w_j includes the hidden bias if it is regularised
-        (Pilanci and Ergen, arXiv 2002.10553, eq. 2); for "threshold", which does not see the scale
+        (Pilanci and Ergen, arXiv 2002.10553, eq. 2), and the norm of the output weights is the
+        Euclidean one with `output_norm` "l2"; for "threshold", which does not see the scale
         of w_j, ``beta`` times the sum of ``||a_j||_1`` (Ergen et al., arXiv 2303.03382), and no
         bias costs anything. The losses: squared ``(f - y)^2 / 2``,
         absolute ``|f - y|``, Huber (squared up to `delta`, linear beyond), logistic
@@ -123,6 +127,8 @@ class Network(SavedInFiles):
         bias : {"regularized", "free", "none"}
             Which biases the network may have and what they cost: hidden ones, penalised like
             weights; hidden ones and one of the output, not penalised; none.
+        output_norm : {"l1", "l2"}
+            The norm of the output weights of a neuron; for one output they are the same.
         sample_weight : array-like of shape (n,), optional
             Weights of the samples in the loss.
 
@@ -131,10 +137,18 @@ class Network(SavedInFiles):
         float
         """
         return two_layer_objective(
-            self, X, y, beta=beta, loss=loss, delta=delta, bias=bias, sample_weight=sample_weight
+            self,
+            X,
+            y,
+            beta=beta,
+            loss=loss,
+            delta=delta,
+            bias=bias,
+            output_norm=output_norm,
+            sample_weight=sample_weight,
         )
 
-    def prune(self, X: ArrayLike) -> Network:
+    def prune(self, X: ArrayLike, *, output_norm: str = "l1") -> Network:
         """Return a network with fewer neurons and the same outputs on some samples.
 
         Its weight decay, biases included, is not larger; elsewhere its outputs may differ (Mishkin
@@ -145,6 +159,8 @@ class Network(SavedInFiles):
         ----------
         X : array-like of shape (n, d)
             The samples.
+        output_norm : {"l1", "l2"}
+            The norm of output weights in the weight decay.
 
         Returns
         -------
@@ -168,7 +184,8 @@ class Network(SavedInFiles):
         if self.activation == THRESHOLD:
             hidden, outputs = pruned_thresholds(design, hidden, self.output_weights)
         else:
-            hidden, outputs = pruned_layers(design, hidden, self.output_weights, self.slope)
+            order = 1 if one_of("output_norm", output_norm, OUTPUT_NORMS) == "l1" else 2
+            hidden, outputs = pruned_layers(design, hidden, self.output_weights, self.slope, order)
         return replace(
             self,
             hidden_weights=hidden[:, :-1],

@@ -26,6 +26,7 @@ def polish(
     loss: str = "squared",
     delta: float = 1.0,
     bias: str = "regularized",
+    output_norm: str = "l1",
     sample_weight: ArrayLike | None = None,
     tol: float = 1e-4,
     max_time: float | None = None,
@@ -55,6 +56,8 @@ def polish(
         Where the Huber loss turns linear.
     bias : {"regularized", "free", "none"}
         Which biases networks may have and what they cost, see `ReLURegressor`.
+    output_norm : {"l1", "l2"}
+        The norm of the output weights of a neuron.
     sample_weight : array-like of shape (n,), optional
         Weights of the samples in the loss.
     tol : float
@@ -82,7 +85,15 @@ def polish(
     0.738 0.245
     """
     problem, objective = problem_of(
-        network, X, y, beta=beta, loss=loss, delta=delta, bias=bias, sample_weight=sample_weight
+        network,
+        X,
+        y,
+        beta=beta,
+        loss=loss,
+        delta=delta,
+        bias=bias,
+        output_norm=output_norm,
+        sample_weight=sample_weight,
     )
     tol = positive_number("tol", tol)
     max_time = positive_or_none("max_time", max_time)

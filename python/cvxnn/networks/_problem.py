@@ -13,7 +13,7 @@ from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
 from cvxnn.networks._activations import THRESHOLD, check_activation, slope_of
 from cvxnn.networks._conflicts import refuse_conflicts
-from cvxnn.networks._layers import BIASES, midrange
+from cvxnn.networks._layers import BIASES, OUTPUT_NORMS, midrange
 from cvxnn.networks._losses import (
     LossFunctions,
     best_offset,
@@ -55,6 +55,9 @@ class TrainingProblem:
     linear, hence as well one of these and a constant. Constants are free, which asks dual vectors
     to sum to zero.
 
+    The gauge of output weights is their l1 norm, or with `output_norm` "l2" the Euclidean one, for
+    which neurons add to all outputs at once (Sahiner et al., arXiv 2012.13329).
+
     Thresholds do not see the scale of hidden weights and biases, so that output weights alone cost
     something, beta sum_j |a_j|, and the column for biases is one of ones.
     """
@@ -75,6 +78,12 @@ class TrainingProblem:
     inflation: float = 1.0
     patches: Patches | None = None
     projection: Projection | None = None
+    output_norm: str = "l1"
+
+    @property
+    def joint(self) -> bool:
+        """Whether output weights of a neuron cost their Euclidean norm, in place of their sum."""
+        return self.output_norm == "l2" and self.n_outputs > 1
 
     @property
     def n_patches(self) -> int:
@@ -138,10 +147,12 @@ class TrainingProblem:
         sample_weight: ArrayLike | None = None,
         patches: Patches | None = None,
         rank: int | None = None,
+        output_norm: str = "l1",
     ) -> TrainingProblem:
         """Check the arguments, each error naming the one at fault."""
         functions = loss_named(loss, delta)
         one_of("bias", bias, BIASES)
+        one_of("output_norm", output_norm, OUTPUT_NORMS)
         check_activation(activation, negative_slope)
         if activation == THRESHOLD:
             _check_threshold(loss, bias, patches, rank)
@@ -185,7 +196,10 @@ class TrainingProblem:
             inflation,
             patches,
             projection,
+            output_norm,
         )
+        if problem.joint:
+            _check_joint(problem)
         if functions.name == "interpolation":
             refuse_conflicts(problem.inputs, problem.y, problem.first_sample, bias, activation)
         return problem
@@ -332,6 +346,14 @@ def _check_threshold(loss: str, bias: str, patches: Patches | None, rank: int | 
     for name, given in others.items():
         if given:
             raise ValueError(f"activation={THRESHOLD!r} does not go with {name}")
+
+
+def _check_joint(problem: TrainingProblem) -> None:
+    """Refuse what networks whose output weights cost their Euclidean norm are not trained with."""
+    if problem.activation == THRESHOLD:
+        raise ValueError(f"activation={THRESHOLD!r} does not go with output_norm='l2'")
+    if problem.loss.name not in ("squared", "huber", "multinomial"):
+        raise ValueError(f"loss={problem.loss.name!r} does not go with output_norm='l2'")
 
 
 def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:

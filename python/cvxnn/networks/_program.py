@@ -38,6 +38,7 @@ class ConvexSolution:
     status: str
     history: NDArray[np.void]  # fields seconds, objective, lower_bound, n_neurons
     packed: NDArray[np.uint64]  # patterns that `cells` counts, none if they were given
+    mixtures: Array | None = None  # (m, C): unit vectors of output weights, if not of one output
 
     @property
     def neurons(self) -> Neurons:

@@ -16,7 +16,7 @@ _NEGLIGIBLE = 1e-13  # share of the largest neuron below which one is rounding
 
 
 def pruned_layers(
-    design: Array, hidden: Array, outputs: Array, slope: float
+    design: Array, hidden: Array, outputs: Array, slope: float, order: int = 1
 ) -> tuple[Array, Array]:
     """Return layers with at most n C neurons and the same ``phi(design @ hidden.T) @ outputs``.
 
@@ -24,7 +24,7 @@ def pruned_layers(
     leaves the outputs alone because neurons are linear on a cell. Of the rest, scaled by c >= 0, a
     vertex of {c : same outputs, smallest weight decay} has no more neurons than the outputs have
     entries (theory of optimal sets: Mishkin and Pilanci, arXiv 2306.00119). Layers come balanced,
-    ``||w_j|| = ||a_j||_1``, and with a weight decay that is not larger.
+    ``||w_j|| = ||a_j||``, and with a weight decay that is not larger.
 
     Parameters
     ----------
@@ -36,19 +36,21 @@ def pruned_layers(
         Second-layer weights.
     slope : float
         Of the activation phi below zero.
+    order : {1, 2}
+        Which norm of the output weights counts.
 
     Returns
     -------
     hidden, outputs : ndarray of shape (k, d), ndarray of shape (k, C)
     """
-    hidden, outputs = _balanced(*_merged(design, hidden, outputs))
+    hidden, outputs = _balanced(*_merged(design, hidden, outputs, order), order)
     if len(hidden) == 0:
         return hidden, outputs
     activations = activated(design @ hidden.T, slope)
     contributions = (activations.T[:, :, None] * outputs[:, None, :]).reshape(len(hidden), -1).T
     silent = ~contributions.any(axis=0)
     hidden, outputs, contributions = hidden[~silent], outputs[~silent], contributions[:, ~silent]
-    share = fewest(contributions, _strengths(hidden, outputs))
+    share = fewest(contributions, _strengths(hidden, outputs, order))
     kept = share > 0.0
     root = np.sqrt(share[kept])[:, None]
     return hidden[kept] * root, outputs[kept] * root
@@ -73,9 +75,9 @@ def pruned_thresholds(design: Array, hidden: Array, outputs: Array) -> tuple[Arr
     return hidden[kept], sums[kept] * share[kept, None]
 
 
-def _merged(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:
+def _merged(design: Array, hidden: Array, outputs: Array, order: int) -> tuple[Array, Array]:
     """Add up neurons on the same cell whose output weights point the same way."""
-    norms = np.abs(outputs).sum(axis=1)
+    norms = np.linalg.norm(outputs, order, axis=1)
     used = (norms > 0.0) & hidden.any(axis=1)
     hidden, directions = hidden[used] * norms[used, None], outputs[used] / norms[used, None]
     patterns = np.packbits(design @ hidden.T > 0.0, axis=0).T
@@ -90,18 +92,18 @@ def _merged(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]
     return sums, directions[first]
 
 
-def _strengths(hidden: Array, outputs: Array) -> Array:
-    strengths: Array = np.linalg.norm(hidden, axis=1) * np.abs(outputs).sum(axis=1)
+def _strengths(hidden: Array, outputs: Array, order: int) -> Array:
+    strengths: Array = np.linalg.norm(hidden, axis=1) * np.linalg.norm(outputs, order, axis=1)
     return strengths
 
 
-def _balanced(hidden: Array, outputs: Array) -> tuple[Array, Array]:
+def _balanced(hidden: Array, outputs: Array, order: int) -> tuple[Array, Array]:
     """Scale each neuron so that both of its layers weigh the same; drop those of no weight."""
-    strengths = _strengths(hidden, outputs)
+    strengths = _strengths(hidden, outputs, order)
     kept = strengths > _NEGLIGIBLE * strengths.max(initial=0.0)
     hidden, outputs, root = hidden[kept], outputs[kept], np.sqrt(strengths[kept])
     into = root / np.linalg.norm(hidden, axis=1)
-    out = root / np.abs(outputs).sum(axis=1)
+    out = root / np.linalg.norm(outputs, order, axis=1)
     return hidden * into[:, None], outputs * out[:, None]
 
 

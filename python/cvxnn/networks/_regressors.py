@@ -79,8 +79,9 @@ class ReLURegressor(ConvexRegressor):
     Minimises ``sum_k loss(f(x_k), y_k) + beta / 2 * sum_j (||w_j||^2 + |a_j|^2)`` over networks f
     of any width, through the convex program of Pilanci and Ergen (arXiv 2002.10553, Theorem 1).
     For several targets the loss is a sum over them, and ``|a_j|`` is the l1 norm of a neuron's
-    output weights, under which their programs are independent (Sahiner et al., arXiv 2012.13329);
-    `tol` is for their sum, so targets should be of one scale.
+    output weights, under which their programs are independent (Sahiner et al., arXiv 2012.13329),
+    or with `output_norm` the Euclidean one; `tol` is for their sum, so targets should be of one
+    scale.
 
     Parameters
     ----------
@@ -122,6 +123,12 @@ class ReLURegressor(ConvexRegressor):
         where all columns are too many (arXiv 2312.12657); with `patterns` "auto" or "exact". The
         network takes the data as it is, and its certificate is for training on all of it;
         `status_` tells how training on the directions ended.
+    output_norm : {"l1", "l2"}, default="l1"
+        The norm of the output weights of a neuron, for several targets; with one they are the same.
+        "l2" is plain weight decay: neurons then serve all targets at once, and training is column
+        generation over cells and directions of output weights (Sahiner et al., arXiv 2012.13329),
+        with the smooth losses. For up to six targets its bound is as close as that of "l1", by
+        branch and bound over these directions; for more it is the root of a sum of squares.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -180,6 +187,7 @@ class ReLURegressor(ConvexRegressor):
         patterns: Any = "auto",
         bias: str = "regularized",
         rank: int | None = None,
+        output_norm: str = "l1",
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -193,6 +201,7 @@ class ReLURegressor(ConvexRegressor):
         self.patterns = patterns
         self.bias = bias
         self.rank = rank
+        self.output_norm = output_norm
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -205,4 +214,5 @@ class ReLURegressor(ConvexRegressor):
             "loss": one_of("loss", self.loss, REGRESSION_LOSSES),
             "delta": self.delta,
             "rank": self.rank,
+            "output_norm": self.output_norm,
         }

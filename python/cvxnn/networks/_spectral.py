@@ -16,11 +16,13 @@ def spectral_support(problem: TrainingProblem, v: Array) -> float:
     """Bound max |v . (X u)_+| over unit u by the spectral norm of X, for any data.
 
     Samples where v has one sign are what counts for either sign of the gain: ``v . (X u)_+ <=
-    ||v_+|| ||X u||``.
+    ||v_+|| ||X u||``. For neurons that add to all outputs, ``||V' (X u)_+|| <= ||V|| ||X u||``.
     """
     X, exponent = problem.scaled_design()
     rounding = 1.0 + 4.0 * sum(X.shape) * np.finfo(np.float64).eps
     largest = float(np.ldexp(np.linalg.norm(X, 2), exponent)) * rounding
     columns = v.reshape(len(v), -1)
+    if problem.joint:
+        return largest * rounding * float(np.linalg.norm(columns, 2))
     sides = np.concatenate([np.maximum(columns, 0.0), np.maximum(-columns, 0.0)], axis=1)
     return largest * rounding * float(np.linalg.norm(sides, axis=0).max(initial=0.0))

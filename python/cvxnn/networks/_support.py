@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.networks._activations import THRESHOLD
+from cvxnn.networks._joint_support import JointBound, joint_support
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._relaxation import relaxed_support
 from cvxnn.networks._spectral import spectral_support
 
-__all__ = ["support_bound"]
+__all__ = ["joint_bound", "support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
+_JOINT_TOL = 1e-9  # of directions of several outputs
+_JOINT_VALUES = 4000
 _BOUND_TOL = 1e-11
 _BOUND_TOL_OF_FREE = 1e-9  # rounding grows with the high column; the inflation leaves room
 
@@ -36,7 +41,8 @@ def support_bound(
     `floor` is returned; `tol` is how far above it the bound may be, as close as can be by default.
     Where biases are not penalised, u = (w, b) with ||w|| = 1. For thresholds the maximum is that of
     |sum_k v_k| over the samples on which a pattern is active; of the relaxation remains that it is
-    at most the larger of the sums over all positive and over all negative entries.
+    at most the larger of the sums over all positive and over all negative entries. Where neurons
+    add to several outputs at a common cost, it is that of ||V' phi(X u)||.
     """
     packed = cells.packed if cells is not None else None
     switches = problem.activation == THRESHOLD
@@ -45,18 +51,42 @@ def support_bound(
         return max(floor, float(np.max(sums)))
     if method == "spectral":
         return max(floor, spectral_support(problem, v))
+    if problem.joint:
+        return joint_bound(problem, v, floor, method, cells, tol=tol).upper
     if method == "cells" or (switches and method != "patterns"):
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
     if switches:
         problem, method, gated = problem.over_patterns(), "patterns", True
-    patience = _PATIENCE if floor > 0.0 else 1
     support = floor
     for column in np.atleast_2d(v.T):
-        bound = _support_of_output(
-            problem, column, support, method, packed, patience=patience, gated=gated, tol=tol
-        )
+        bound = _support_of_output(problem, column, support, method, packed, gated=gated, tol=tol)
         support = max(support, bound)
     return support
+
+
+def joint_bound(
+    problem: TrainingProblem,
+    v: NDArray[np.float64],
+    floor: float,
+    method: str,
+    cells: Cells | None = None,
+    *,
+    tol: float | None = None,
+) -> JointBound:
+    """Bound ``||V' phi(X u)||``, what neurons gain that add to all outputs, as `support_bound`."""
+    packed = cells.packed if cells is not None else None
+    if method == "cells":
+        packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
+    alone = partial(_support_of_output, problem, method=method, packed=packed, tol=tol)
+    length = problem.inflation * float(np.linalg.norm(problem.design))
+    return joint_support(
+        alone,
+        v,
+        floor,
+        reach=length * float(np.sqrt(problem.n_patches)),
+        tol=_JOINT_TOL if tol is None else tol,
+        most=0 if method == "relaxation" else _JOINT_VALUES,
+    )
 
 
 def _support_of_output(
@@ -66,10 +96,10 @@ def _support_of_output(
     method: str,
     packed: NDArray[np.uint64] | None,
     *,
-    patience: int,
-    gated: bool,
-    tol: float | None,
+    gated: bool = False,
+    tol: float | None = None,
 ) -> float:
+    patience = _PATIENCE if floor > 0.0 else 1
     unseen = 0.0 if problem.projection is None else problem.projection.cost(v)
     floor = max(0.0, floor - unseen)
     v = np.repeat(v, problem.n_patches)

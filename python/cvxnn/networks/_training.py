@@ -14,6 +14,7 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._chosen_cells import ChosenCells
 from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._gated_network import GatedNetwork
+from cvxnn.networks._joint_program import solve_jointly
 from cvxnn.networks._low_rank import guaranteed_ratio
 from cvxnn.networks._mapping import gated_network_of, layers_of, network_of, neurons_of
 from cvxnn.networks._network import Network
@@ -71,6 +72,10 @@ def train(
     if chosen.closed_form:
         solution = whitened_solution(problem)
         network = network_of(problem, layers_of(problem, solution))
+    elif problem.joint:
+        options.pop("start")
+        solution = solve_jointly(problem, chosen, **options)
+        network = network_of(problem, layers_of(problem, solution))
     elif problem.activation == THRESHOLD and chosen.cells is not None:
         solution = solve_over_patterns(problem, chosen.cells, **options)
         layers = threshold_layers(problem, chosen.cells, solution, n_threads)
@@ -99,6 +104,7 @@ def train(
         cells=_for_samples(problem, chosen),
         patches=problem.patches,
         rank=None if problem.projection is None else problem.projection.basis.shape[1],
+        output_norm=problem.output_norm,
     )
     status = solution.status
     own = problem.projection is None  # otherwise the gap is that of the projection
@@ -118,6 +124,8 @@ def training_objective(
 ) -> float:
     """Objective of a network on the samples of positive weight, by its own forward pass."""
     options: dict[str, Any] = {} if isinstance(network, GatedNetwork) else {"bias": problem.bias}
+    if isinstance(network, Network):
+        options["output_norm"] = problem.output_norm
     return network.objective(
         problem.inputs,
         problem.y,

@@ -26,6 +26,9 @@ def has_closed_form(problem: TrainingProblem) -> bool:
     if n > d or np.ptp(problem.weight) > 0.0:
         return False
     X, _ = problem.scaled_design()
+    Y = problem.y.reshape(n, -1)
+    if problem.joint and (np.any(Y < 0.0) or np.any(np.count_nonzero(Y, axis=1) > 1)):
+        return False  # neurons would add to several outputs
     products = X @ X.T
     square = products[0, 0]
     apart = np.abs(products - square * np.eye(n)).max()
