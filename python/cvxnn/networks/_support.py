@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,8 +72,13 @@ def _support_of_output(
     gated: bool,
     tol: float | None,
 ) -> float:
-    unseen = 0.0 if problem.projection is None else problem.projection.cost(v)
-    floor = max(0.0, floor - unseen)
+    if problem.projection is not None:
+        projection, on_directions = problem.projection, replace(problem, projection=None)
+        floor = projection.without_rest(floor, v)
+        seen = _support_of_output(
+            on_directions, v, floor, method, packed, patience=patience, gated=gated, tol=tol
+        )
+        return projection.with_rest(seen, v)
     v = np.repeat(v, problem.n_patches)
     floor /= problem.inflation
     scaled, exponent = problem.scaled_design()
@@ -104,7 +111,7 @@ def _support_of_output(
             cones=not gated,
             n_threads=1,
         )
-    return problem.inflation * float(np.ldexp(support, exponent)) + unseen
+    return problem.inflation * float(np.ldexp(support, exponent))
 
 
 def _relaxed(
