@@ -22,18 +22,27 @@ _MARGIN = 1.0 + 1e-12  # for rounding in a spectral norm
 class Projection:
     """The span of the first right singular vectors V of the data, and how much is outside of it.
 
-    The part r of a vector u that is orthogonal to the span changes what a neuron puts out on all
-    samples, v . phi(X u), by at most ``||v|| discarded ||r||``; with several patches a sample, the
-    sum over them.
+    The part r of a vector u that is orthogonal to the span changes what a neuron puts out on the
+    samples, phi(X u), by a vector of norm ``discarded ||r||`` at most; with several patches a
+    sample, the sum over them.
     """
 
     basis: Array  # (d, k), orthonormal columns
+    rest: Array  # (n, d): R = X - X V V', summed over patches
+    slope: float  # of the activation below zero
     discarded: float
     rounding: float  # the same for the part in the span, as X V and V are rounded
 
     @classmethod
     def of(
-        cls, rows: Array, rank: Any, *, centred: bool, n_patches: int = 1, scale: float = 1.0
+        cls,
+        rows: Array,
+        rank: Any,
+        *,
+        centred: bool = False,
+        slope: float = 0.0,
+        n_patches: int = 1,
+        scale: float = 1.0,
     ) -> Projection:
         """Project to `rank` directions; of the data about its mean if `centred`.
 
@@ -49,7 +58,7 @@ class Projection:
                 f"rank must be at most the number of columns that neurons see, {d}, got {k}"
             )
         if k == d:
-            return cls(np.eye(d), 0.0, 0.0)
+            return cls(np.eye(d), np.zeros((n // n_patches, d)), slope, 0.0, 0.0)
         largest = float(np.abs(rows).max()) or 1.0
         rows = rows / largest
         size = float(np.linalg.norm(rows))
@@ -57,13 +66,19 @@ class Projection:
             rows = rows - rows.mean(axis=0)
         basis = np.linalg.svd(rows, full_matrices=n < k)[2][:k].T
         rest = rows - rows @ basis @ basis.T
-        positions = rest.reshape(-1, n_patches, d).swapaxes(0, 1)
-        each = np.linalg.norm(positions, 2, axis=(1, 2))
+        of_samples = rest.reshape(-1, n_patches, d)
+        each = np.linalg.norm(of_samples.swapaxes(0, 1), 2, axis=(1, 2))
         discarded = min(float(np.sqrt(n_patches) * np.linalg.norm(rest, 2)), float(each.sum()))
         skew = float(np.linalg.norm(basis.T @ basis - np.eye(k))) + k * d * _EPS
         rounding = np.sqrt(n_patches) * size * (4.0 * skew + (d + 8) * np.sqrt(k) * _EPS)
         scale *= largest
-        return cls(basis, scale * (_MARGIN * discarded + rounding), scale * float(rounding))
+        return cls(
+            basis,
+            scale * of_samples.sum(axis=1),
+            slope,
+            scale * (_MARGIN * discarded + rounding),
+            scale * float(rounding),
+        )
 
     @property
     def rank(self) -> int:
@@ -83,19 +98,35 @@ class Projection:
     def with_rest(self, seen: float, v: Array, spread: float = 1.0) -> float:
         """Bound |v . phi(X u)| over unit u from `seen`, that over unit u in the span.
 
-        It is at most ``seen a + ||v|| discarded b`` with ``a^2 + b^2 = 1``. Neurons of a branch
-        that have norm one together have norms that add up to `spread`.
+        Of the parts of u the one in the span, of norm a, brings ``a seen`` at most, the other, of
+        norm b, ``b cost``, and ``a^2 + b^2 = 1``. Neurons of a branch that have norm one together
+        have norms that add up to `spread`.
         """
-        length = spread * _length(v)
-        return float(np.hypot(seen + length * self.rounding, length * self.discarded))
+        cost, rounding = self._cost(v)
+        return float(np.hypot(seen + spread * rounding, spread * cost))
 
     def without_rest(self, limit: float, v: Array, spread: float = 1.0) -> float:
         """Return the largest `seen` for which `with_rest` is at most `limit`, or zero."""
-        length = spread * _length(v)
-        rest = length * self.discarded
-        if rest >= limit:
+        cost, rounding = self._cost(v)
+        rest = spread * cost
+        if not rest < limit:
             return 0.0
-        return max(0.0, float(np.sqrt((limit - rest) * (limit + rest))) - length * self.rounding)
+        return max(0.0, float(np.sqrt((limit - rest) * (limit + rest))) - spread * rounding)
+
+    def _cost(self, v: Array) -> tuple[float, float]:
+        """Bound by how much v . phi can change per norm of r, and of the part in the span.
+
+        Where the argument of phi changes by t, phi changes by t times a number between its slopes,
+        s and 1. So ``v . phi`` changes by at most the sum over samples of the larger of ``v_k t_k``
+        and ``s v_k t_k``, which is ``((1 + s) v . R r + (1 - s) sum_k |v_k (R r)_k|) / 2``. For
+        several outputs, the largest.
+        """
+        columns = v.reshape(len(v), -1)
+        lengths = np.linalg.norm(columns, axis=0)
+        along = np.linalg.norm(self.rest.T @ columns, axis=0) + self.rounding * lengths
+        across = self.discarded * lengths
+        cost = 0.5 * ((1.0 + self.slope) * along + (1.0 - self.slope) * across)
+        return float(cost.max()), self.rounding * float(lengths.max())
 
 
 def check_patterns(patterns: Any, *, gated: bool) -> None:
@@ -110,8 +141,3 @@ def check_patterns(patterns: Any, *, gated: bool) -> None:
         return
     choices = "'auto', 'exact' or an integer" if gated else "'auto' or 'exact'"
     raise ValueError(f"patterns must be {choices} where rank is given, got {patterns!r}")
-
-
-def _length(v: Array) -> float:
-    """Return the norm of a dual vector, for several outputs that of the longest."""
-    return float(np.linalg.norm(v.reshape(len(v), -1), axis=0).max())

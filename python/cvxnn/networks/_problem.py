@@ -156,7 +156,17 @@ class TrainingProblem:
         total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
         share = np.where(used, weight / total[row_of_sample], 0.0)
         inputs = X[samples] + 0.0  # turns -0.0 into 0.0
-        projection = _projection(inputs, patches, rank, centred=bias == "free")
+        projection = None
+        if rank is not None:
+            rows = inputs if patches is None else patches.of(inputs)
+            projection = Projection.of(
+                rows,
+                rank,
+                centred=bias == "free",
+                slope=slope_of(activation, negative_slope),
+                n_patches=len(rows) // len(inputs),
+                scale=1.0 if patches is None else patches.scale,
+            )
         columns = "regularized" if activation == THRESHOLD and bias == "free" else bias
         design, centre, height, inflation = _design(inputs, patches, projection, columns, _HIGHEST)
         if bias != "free" and patches is None and projection is None:
@@ -288,18 +298,6 @@ def _rows_of(problem: TrainingProblem, samples: NDArray[np.intp]) -> NDArray[np.
 def exponent_of(values: Array) -> int:
     """Return the e with largest magnitude in [2^(e-1), 2^e), 0 for zeros."""
     return int(np.frexp(np.abs(values).max())[1])
-
-
-def _projection(
-    inputs: Array, patches: Patches | None, rank: int | None, *, centred: bool
-) -> Projection | None:
-    if rank is None:
-        return None
-    if patches is None:
-        return Projection.of(inputs, rank, centred=centred)
-    return Projection.of(
-        patches.of(inputs), rank, centred=centred, n_patches=patches.count, scale=patches.scale
-    )
 
 
 def _design(
