@@ -17,6 +17,11 @@ from cvxnn import (
 )
 from cvxnn.arrangements import sample_cells
 from cvxnn.networks._low_rank import Projection
+from cvxnn.networks._parallel_certificate import all_cells, support_of
+from cvxnn.networks._parallel_model import Branches, ParallelModel
+from cvxnn.networks._patches import Patches
+from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._support import support_bound
 
 EVERY = [
     (GatedReLURegressor, {}),
@@ -93,6 +98,22 @@ def test_sampled_gates_of_many_features():
     assert {row.tobytes() for row in patterns.T} <= {row.tobytes() for row in c.cells.to_dense()}
 
 
+@pytest.mark.parametrize("bias", ["none", "regularized"])
+def test_gates_of_parallel_rows(bias):
+    # the projected data are parallel only up to rounding, which makes cells without an inside
+    random = np.random.default_rng(0)
+    rows = np.repeat(random.standard_normal((20, 2)), 3, axis=0)
+    X = rows * np.tile([1.0, 3.0, -7.1], 20)[:, None] @ random.standard_normal((2, 4))
+    X[-1] = 0.0
+    y = X[:, 0] + random.standard_normal(60)
+    options = {"bias": bias, "tol": 1e-7}
+    model = GatedReLURegressor(1.0, rank=2, **options).fit(X, y)
+    c = model.certificate_
+    assert bias == "regularized" or c.n_cells == 40
+    full = GatedReLURegressor(1.0, patterns=c.cells, **options).fit(X, y)
+    assert abs(check_bounds(model, full.certificate_.objective, X, y)) < 1e-6  # of rank 2
+
+
 @pytest.mark.parametrize("bias", ["none", "regularized", "free"])
 @pytest.mark.parametrize("pooling", ["sum", "average"])
 @pytest.mark.parametrize("seed", range(2))
@@ -148,6 +169,48 @@ def test_branches(regularizer, seed):
     assert outside_of_span(model.network_.first_weights, X, 1) < 1e-12
 
 
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "abs"])
+@pytest.mark.parametrize("pooling", ["sum", "average"])
+@pytest.mark.parametrize("seed", range(3))
+def test_no_filter_gains_more_than_the_bound(seed, pooling, activation):
+    random = np.random.default_rng(seed)
+    X, v = random.standard_normal((5, 6)), random.standard_normal(5)
+    patches = Patches.from_arguments(6, kernel_size=3, stride=1 + seed, pooling=pooling)
+    options = {"loss": "squared", "beta": 1.0, "bias": "none", "patches": patches}
+    options |= {"activation": activation, "negative_slope": 0.3 if "leaky" in activation else 0.0}
+    low = TrainingProblem.from_arrays(X, v, rank=1, **options)
+    full = TrainingProblem.from_arrays(X, v, **options)
+    bound = support_bound(low, low.y, 0.0, "branch_and_bound")
+    seen = support_bound(replace(low, projection=None), low.y, 0.0, "branch_and_bound")
+    gained = support_bound(full, full.y, 0.0, "branch_and_bound")
+    assert seen < gained <= bound
+    # and no looser than by what is left out of the data
+    rest = np.linalg.svd(full.design, compute_uv=False)[1] * np.sqrt(patches.count)
+    assert bound <= np.hypot(seen, np.linalg.norm(v) * rest) * (1.0 + 1e-9)
+    # floors count for the bound on all
+    unresolved = support_bound(low, low.y, 2.0 * bound, "branch_and_bound")
+    assert unresolved == pytest.approx(2.0 * bound, rel=1e-15)
+    again = support_bound(low, low.y, 0.9 * bound, "branch_and_bound")
+    assert again == pytest.approx(bound, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "regularizer, m1", [("path", 2), ("unit_columns", 2), ("weight_decay", 2), ("power", None)]
+)
+def test_no_branch_gains_more_than_the_bound(regularizer, m1):
+    random = np.random.default_rng(0)
+    X, v = random.standard_normal((4, 2)), random.standard_normal(4)
+    low = TrainingProblem.from_arrays(X, v, loss="squared", beta=1e-9, bias="none", rank=1)
+    model = ParallelModel(regularizer, m1)
+    bound = support_of(low, model, all_cells(low, model, 1), low.y, "cells")
+    neurons, n = m1 or 4, 20_000
+    vectors = random.standard_normal((n, neurons, 2)) * random.exponential(size=(n, neurons, 1))
+    signs = np.where(random.standard_normal((n, neurons)) > -0.5, 1.0, -1.0)
+    branches = Branches(vectors, signs, np.ones(n), np.zeros(n, dtype=int))
+    gains = np.abs(branches.layers(low.inputs)[1] @ low.y) / model.norms(vectors)
+    assert 0.7 * bound < gains.max() <= bound
+
+
 @pytest.mark.parametrize("regularizer", ["path", "weight_decay"])
 def test_branches_with_biases_and_weights(regularizer):
     X, y = decaying(4, 2, 1, last=0.1)
@@ -170,10 +233,12 @@ def test_as_many_neurons_as_are_of_use(regularizer):
     )
 
 
-@pytest.mark.parametrize("regularizer, rank", [("path", 1), ("weight_decay", 1), ("path", 7)])
-def test_searched_branches(regularizer, rank):
-    X, y = decaying(50, 8, 0, last=1e-3)
-    options = {"regularizer": regularizer, "max_time": 2.0}
+@pytest.mark.parametrize(
+    "regularizer, n, rank", [("path", 50, 1), ("weight_decay", 50, 1), ("path", 15, 7)]
+)
+def test_searched_branches(regularizer, n, rank):
+    X, y = decaying(n, 8, 0, last=1e-3)
+    options = {"regularizer": regularizer, "max_time": 1.0}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = ParallelReLURegressor(0.1, rank=rank, **options).fit(X, y)

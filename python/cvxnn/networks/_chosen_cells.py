@@ -13,7 +13,7 @@ from cvxnn._native import core
 from cvxnn.arrangements import Cells, TooManyCells
 from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
 from cvxnn.arrangements._sampling import sample_normals
-from cvxnn.arrangements._witnesses import find_witnesses
+from cvxnn.arrangements._witnesses import likely_witnesses
 from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._low_rank import check_patterns
 from cvxnn.networks._mapping import neurons_of
@@ -116,12 +116,16 @@ def choose_cells(
 
 
 def _gates_in_span(problem: TrainingProblem, chosen: ChosenCells, n_threads: int) -> ChosenCells:
-    """Return the patterns on the data itself of a gate in each cell of the projected data."""
+    """Return the patterns on the data itself of a gate in each cell of the projected data.
+
+    Rounding in these makes cells out of nothing where the data have parallel rows, with points that
+    lie in cells beside them, or on a hyperplane.
+    """
     assert chosen.cells is not None and problem.projection is not None
     gates = chosen.cells.witnesses
     if gates is None:
-        gates = find_witnesses(problem.design, chosen.cells, n_threads)
-    gates = problem.projection.to_columns(gates)
+        gates = likely_witnesses(problem.design, chosen.cells.packed, n_threads)
+    gates = problem.projection.to_columns(gates[np.isfinite(gates).all(axis=1)])
     design = problem.on_every_column().design
     packed, interior = core.locate_cells(design, np.asfortranarray(gates), n_threads)
     packed, gates = packed[interior], gates[interior]

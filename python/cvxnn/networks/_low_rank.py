@@ -76,8 +76,8 @@ class Projection:
             basis,
             scale * of_samples.sum(axis=1),
             slope,
-            scale * (_MARGIN * discarded + rounding),
-            scale * float(rounding),
+            float(scale * (_MARGIN * discarded + rounding)),
+            float(scale * rounding),
         )
 
     @property
