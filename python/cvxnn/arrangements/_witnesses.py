@@ -10,7 +10,7 @@ from cvxnn.arrangements import _bits
 from cvxnn.arrangements._cells import Cells
 from cvxnn.arrangements._input import Hyperplanes
 
-__all__ = ["find_witnesses", "points_inside"]
+__all__ = ["find_witnesses", "likely_witnesses", "points_inside"]
 
 
 def find_witnesses(
@@ -25,13 +25,9 @@ def points_inside(hyperplanes: Hyperplanes, cells: Cells, n_threads: int) -> NDA
     rows, packed = hyperplanes.rows, cells.packed
     if hyperplanes.affine:
         rows, packed = _homogeneous(rows, cells)
-    # powers of two bring all columns to one scale and change no cell
-    _, exponents = np.frexp(np.max(np.abs(rows), axis=0, initial=0.0))
-    balanced = np.asfortranarray(np.ldexp(rows, -exponents))
-    points = core.find_witnesses(balanced, packed, n_threads)
-    with np.errstate(all="ignore"):  # points out of the range of doubles fail the check below
-        points = np.ldexp(points, exponents.min() - exponents)
-        if hyperplanes.affine:
+    points = likely_witnesses(rows, packed, n_threads)
+    if hyperplanes.affine:
+        with np.errstate(all="ignore"):  # points out of the range of doubles fail the check below
             points = points[:, :-1] / points[:, -1:]
     finite = np.isfinite(points).all(axis=1)
     points[~finite] = 0.0
@@ -44,6 +40,18 @@ def points_inside(hyperplanes: Hyperplanes, cells: Cells, n_threads: int) -> NDA
             "too narrow for double precision"
         )
     return np.ascontiguousarray(points)
+
+
+def likely_witnesses(
+    normals: NDArray[np.float64], packed: NDArray[np.uint64], n_threads: int
+) -> NDArray[np.float64]:
+    """Return a point for each cell, not checked: inside unless it is too narrow for doubles."""
+    # powers of two bring all columns to one scale and change no cell
+    _, exponents = np.frexp(np.max(np.abs(normals), axis=0, initial=0.0))
+    balanced = np.asfortranarray(np.ldexp(normals, -exponents))
+    points = core.find_witnesses(balanced, packed, n_threads)
+    with np.errstate(all="ignore"):
+        return np.asarray(np.ldexp(points, exponents.min() - exponents))
 
 
 def _homogeneous(

@@ -75,7 +75,7 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
         self.history_ = trained.history
         self.n_iter_ = max(1, len(trained.history) - 1)
         self.__dict__.pop("guaranteed_ratio_", None)
-        if isinstance(trained, Trained) and trained.guaranteed_ratio is not None:
+        if trained.guaranteed_ratio is not None:
             self.guaranteed_ratio_ = trained.guaranteed_ratio
 
     def _raw_outputs(self, X: ArrayLike) -> Array:

@@ -45,8 +45,8 @@ class Certificate(HasGap):
     cells : Cells or None
         The patterns that a bound of scope "patterns" is about.
     rank : int or None
-        How many singular directions of the data the method looked at; what the others can add, no
-        more than the first singular value left out, is part of the bound.
+        How many singular directions of the data, or of patches, the method looked at; what the
+        others can add is part of the bound.
     patches : Patches or None
         What filters see of each sample, for convolutional networks.
     output_norm : {"l1", "l2"}

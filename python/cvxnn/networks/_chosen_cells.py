@@ -13,7 +13,9 @@ from cvxnn._native import core
 from cvxnn.arrangements import Cells, TooManyCells
 from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
 from cvxnn.arrangements._sampling import sample_normals
+from cvxnn.arrangements._witnesses import likely_witnesses
 from cvxnn.networks._activations import THRESHOLD
+from cvxnn.networks._low_rank import check_patterns
 from cvxnn.networks._mapping import neurons_of
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows
@@ -75,13 +77,12 @@ def choose_cells(
     gated: bool = False,
 ) -> ChosenCells:
     """Turn the `patterns` argument of an estimator into cells."""
-    if problem.projection is not None and not (
-        isinstance(patterns, str) and patterns in ("auto", "exact")
-    ):
-        # cones of projected data say nothing about those of the data
-        raise ValueError(
-            f"patterns must be 'auto' or 'exact' where rank is given, got {patterns!r}"
-        )
+    if problem.projection is not None:
+        check_patterns(patterns, gated=gated)
+        if gated and not problem.projection.whole:
+            projected = replace(problem, projection=None)
+            chosen = choose_cells(projected, patterns, random_state, n_threads, gated=True)
+            return _gates_in_span(problem, chosen, n_threads)
     if isinstance(patterns, Cells):
         if patterns.n_cells == 0:
             raise ValueError("patterns holds no cell")
@@ -112,6 +113,24 @@ def choose_cells(
         return ChosenCells(Cells(sampled.packed, sampled.n_hyperplanes), complete=False)
     sampled = sample_normals(problem.design, int(patterns), random_state, n_threads)
     return ChosenCells(sampled, complete=False)
+
+
+def _gates_in_span(problem: TrainingProblem, chosen: ChosenCells, n_threads: int) -> ChosenCells:
+    """Return the patterns on the data itself of a gate in each cell of the projected data.
+
+    Rounding in these makes cells out of nothing where the data have parallel rows, with points that
+    lie in cells beside them, or on a hyperplane.
+    """
+    assert chosen.cells is not None and problem.projection is not None
+    gates = chosen.cells.witnesses
+    if gates is None:
+        gates = likely_witnesses(problem.design, chosen.cells.packed, n_threads)
+    gates = problem.projection.to_columns(gates[np.isfinite(gates).all(axis=1)])
+    design = problem.on_every_column().design
+    packed, interior = core.locate_cells(design, np.asfortranarray(gates), n_threads)
+    packed, gates = packed[interior], gates[interior]
+    _, first = np.unique(packed, axis=0, return_index=True)
+    return ChosenCells(Cells(packed[first], len(design), gates[first]), complete=False)
 
 
 def own_cells(problem: TrainingProblem, network: Network, n_threads: int) -> ChosenCells:

@@ -26,6 +26,7 @@ def _convolution(model: Any) -> dict[str, Any]:
         "activation": model.activation,
         "negative_slope": model.negative_slope,
         "patches": patches,
+        "rank": model.rank,
     }
 
 
@@ -55,6 +56,9 @@ class ConvReLURegressor(ConvexRegressor):
         Zeros added on either side of the input.
     pooling : {"sum", "average"}, default="sum"
         How what a filter puts out is combined.
+    rank : int, optional
+        Train on that many singular directions only, of all patches, of which every cell can be
+        priced where filters are too large, as in `ReLURegressor`.
     activation, negative_slope, loss, delta, patterns, bias, tol, max_time, n_jobs, random_state
         As in `ReLURegressor`, where a filter stands for a neuron and every patch for a sample with
         an activation of its own, but no "threshold". `Cells` have a hyperplane for each patch,
@@ -64,7 +68,8 @@ class ConvReLURegressor(ConvexRegressor):
     ----------
     network_ : ConvNetwork
         The trained network.
-    certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
+    certificate_, status_, n_iter_, history_, guaranteed_ratio_, n_features_in_, \
+feature_names_in_
         As in `ReLURegressor`.
 
     Examples
@@ -93,6 +98,7 @@ class ConvReLURegressor(ConvexRegressor):
         delta: float = 1.0,
         patterns: Any = "auto",
         bias: str = "regularized",
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -110,6 +116,7 @@ class ConvReLURegressor(ConvexRegressor):
         self.delta = delta
         self.patterns = patterns
         self.bias = bias
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -137,7 +144,7 @@ class ConvReLUClassifier(ConvexClassifier):
     beta : float, default=1e-2
         Strength of the weight decay. The loss is a sum, so the same `beta` weighs less on more
         samples.
-    input_shape, kernel_size, stride, padding, pooling
+    input_shape, kernel_size, stride, padding, pooling, rank
         As in `ConvReLURegressor`.
     activation, negative_slope, loss, patterns, bias, class_weight, tol, max_time, n_jobs, \
 random_state
@@ -148,7 +155,8 @@ random_state
     ----------
     network_ : ConvNetwork
         The trained network.
-    classes_, certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
+    classes_, certificate_, status_, n_iter_, history_, guaranteed_ratio_, n_features_in_, \
+feature_names_in_
         As in `ReLUClassifier`.
 
     Examples
@@ -177,6 +185,7 @@ random_state
         patterns: Any = "auto",
         bias: str = "regularized",
         class_weight: Any = None,
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -194,6 +203,7 @@ random_state
         self.patterns = patterns
         self.bias = bias
         self.class_weight = class_weight
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs

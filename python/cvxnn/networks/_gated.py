@@ -33,6 +33,11 @@ class GatedReLURegressor(ConvexRegressor):
         the given cells.
     bias : {"regularized", "none"}, default="regularized"
         Whether neurons have a bias, penalised like a weight.
+    rank : int, optional
+        Train on that many singular directions of the data only, with gates and weights in their
+        span, so that the cells to list are far fewer; with `patterns` "auto", "exact" or an
+        integer. The network takes the data as it is. Its certificate is for gated networks with the
+        same gates and any weights, as long as the directions are not all.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -48,6 +53,8 @@ class GatedReLURegressor(ConvexRegressor):
         The trained network.
     certificate_ : Certificate
         Its objective and the proved lower bound, over gated networks.
+    guaranteed_ratio_ : float
+        With `rank`: the objective is at most this times the optimum of what the certificate is for.
     status_, n_iter_, history_, n_features_in_, feature_names_in_
         As in `ReLURegressor`.
 
@@ -71,6 +78,7 @@ class GatedReLURegressor(ConvexRegressor):
         delta: float = 1.0,
         patterns: Any = "auto",
         bias: str = "regularized",
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -81,6 +89,7 @@ class GatedReLURegressor(ConvexRegressor):
         self.delta = delta
         self.patterns = patterns
         self.bias = bias
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -88,7 +97,8 @@ class GatedReLURegressor(ConvexRegressor):
 
     def _model(self) -> dict[str, Any]:
         one_of("bias", self.bias, _BIASES)
-        return {"loss": one_of("loss", self.loss, REGRESSION_LOSSES), "delta": self.delta}
+        loss = one_of("loss", self.loss, REGRESSION_LOSSES)
+        return {"loss": loss, "delta": self.delta, "rank": self.rank}
 
 
 class GatedReLUClassifier(ConvexClassifier):
@@ -110,6 +120,8 @@ class GatedReLUClassifier(ConvexClassifier):
         Whether neurons have a bias, penalised like a weight.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss, as in scikit-learn.
+    rank : int, optional
+        As in `GatedReLURegressor`.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -127,6 +139,8 @@ class GatedReLUClassifier(ConvexClassifier):
         Its objective and the proved lower bound, over gated networks.
     classes_ : ndarray of shape (C,)
         The class labels, sorted.
+    guaranteed_ratio_ : float
+        With `rank`: the objective is at most this times the optimum of what the certificate is for.
     status_, n_iter_, history_, n_features_in_, feature_names_in_
         As in `ReLURegressor`.
 
@@ -150,6 +164,7 @@ class GatedReLUClassifier(ConvexClassifier):
         patterns: Any = "auto",
         bias: str = "regularized",
         class_weight: Any = None,
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -160,6 +175,7 @@ class GatedReLUClassifier(ConvexClassifier):
         self.patterns = patterns
         self.bias = bias
         self.class_weight = class_weight
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -167,4 +183,4 @@ class GatedReLUClassifier(ConvexClassifier):
 
     def _model(self) -> dict[str, Any]:
         one_of("bias", self.bias, _BIASES)
-        return {}
+        return {"rank": self.rank}

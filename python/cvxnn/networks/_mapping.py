@@ -68,7 +68,7 @@ def layers_of(problem: TrainingProblem, solution: ConvexSolution) -> tuple[Array
         weights, bias = weights[:, :-1], problem.height * weights[:, -1]
         bias = bias - np.sum(weights * problem.centre, axis=1)
     if problem.projection is not None:
-        weights = weights @ problem.projection.basis.T
+        weights = problem.projection.to_columns(weights)
     return weights, bias, outputs
 
 

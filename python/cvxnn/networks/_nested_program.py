@@ -99,12 +99,13 @@ def nested_support(
     model: ParallelModel,
     cells: NestedCells,
     v: Array,
+    floor: float,
     *,
     n_threads: int = 1,
 ) -> Array:
     """Bound what branches in each cell gain at v, at most: max ``|v . h(u)|`` over N(u) <= 1.
 
-    Below the strength of the problem bounds are not resolved. Shape (N, C).
+    Below `floor` bounds are not resolved. Shape (N, C).
     """
     design, exponent = problem.scaled_design()
     supports = [np.zeros(len(cells))]
@@ -115,7 +116,7 @@ def nested_support(
             design,
             *cells.packed(),
             np.ldexp(column, -exponent_of_v),
-            threshold=float(np.clip(np.ldexp(problem.beta, -shift), 1e-300, 1e300)),
+            threshold=float(np.clip(np.ldexp(floor, -shift), 1e-300, 1e300)),
             separate_norms=model.separate_norms,
             n_threads=n_threads,
         )
@@ -124,7 +125,7 @@ def nested_support(
 
 
 def unlisted_support(
-    problem: TrainingProblem, model: ParallelModel, v: Array, method: str
+    problem: TrainingProblem, model: ParallelModel, v: Array, method: str, floor: float
 ) -> float:
     """Bound what any branch gains at v, none of their cells listed.
 
@@ -133,15 +134,10 @@ def unlisted_support(
     neurons at the positive or the negative part of v, times the most that the norms of
     first-layer neurons add up to.
     """
-    assert model.m1 is not None or model.separate_norms
-    spread = 1.0 if model.separate_norms else float(np.sqrt(model.m1 or 1))
     parts = [np.maximum(v, 0.0), np.maximum(-v, 0.0)]
-    floor = problem.beta / spread
-    return (
-        spread * max(support_bound(problem, part, floor, method) for part in parts if part.any())
-        if v.any()
-        else 0.0
-    )
+    floor /= model.spread
+    supports = [support_bound(problem, part, floor, method) for part in parts if part.any()]
+    return model.spread * max(supports, default=0.0)
 
 
 def fewest_branches(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> Branches:

@@ -103,6 +103,9 @@ class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):
     bias : {"regularized", "none"}, default="regularized"
         Whether the first layer has biases, which count as its weights. (Biases that cost nothing
         have no convex program that is known.)
+    rank : int, optional
+        Train on that many singular directions of the data only, which have fewer patterns, as in
+        `ReLURegressor`; with `patterns` "auto" or "exact".
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which to stop.
     max_time : float, optional
@@ -125,6 +128,8 @@ class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):
         Iterations of the interior-point method, or rounds of the search.
     history_ : structured ndarray
         Fields seconds, objective, lower_bound, n_neurons, one entry per iteration.
+    guaranteed_ratio_ : float
+        With `rank`: the objective is at most this times the optimum, as in `ReLURegressor`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -151,6 +156,7 @@ class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):
         delta: float = 1.0,
         patterns: Any = "auto",
         bias: str = "regularized",
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -164,13 +170,15 @@ class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):
         self.delta = delta
         self.patterns = patterns
         self.bias = bias
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     def _model(self) -> dict[str, Any]:
-        return {"loss": one_of("loss", self.loss, ("squared", "huber")), "delta": self.delta}
+        loss = one_of("loss", self.loss, ("squared", "huber"))
+        return {"loss": loss, "delta": self.delta, "rank": self.rank}
 
 
 class ParallelReLUClassifier(_ParallelEstimator, ConvexClassifier):
@@ -189,7 +197,7 @@ class ParallelReLUClassifier(_ParallelEstimator, ConvexClassifier):
     loss : {"logistic", "squared_hinge"}, default="logistic"
         ``log(1 + exp(-m))`` or ``max(0, 1 - m)^2 / 2`` of the margin m = y f. "logistic" is the
         cross-entropy for more than two classes; the other is for two.
-    patterns, bias
+    patterns, bias, rank
         As in `ParallelReLURegressor`.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss, as in scikit-learn.
@@ -200,7 +208,8 @@ class ParallelReLUClassifier(_ParallelEstimator, ConvexClassifier):
     ----------
     classes_ : ndarray of shape (C,)
         The class labels, sorted.
-    network_, certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
+    network_, certificate_, status_, n_iter_, history_, guaranteed_ratio_, n_features_in_, \
+feature_names_in_
         As in `ParallelReLURegressor`.
 
     Examples
@@ -224,6 +233,7 @@ class ParallelReLUClassifier(_ParallelEstimator, ConvexClassifier):
         patterns: Any = "auto",
         bias: str = "regularized",
         class_weight: Any = None,
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -237,6 +247,7 @@ class ParallelReLUClassifier(_ParallelEstimator, ConvexClassifier):
         self.patterns = patterns
         self.bias = bias
         self.class_weight = class_weight
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
@@ -244,4 +255,4 @@ class ParallelReLUClassifier(_ParallelEstimator, ConvexClassifier):
 
     def _model(self) -> dict[str, Any]:
         one_of("loss", self.loss, ("logistic", "squared_hinge"))
-        return {}
+        return {"rank": self.rank}

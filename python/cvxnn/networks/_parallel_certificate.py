@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,6 +45,9 @@ class ParallelCertificate(HasGap):
         Its regulariser and the widths of branches.
     cells : NestedCells or None
         The patterns that a bound of scope "patterns" is about.
+    rank : int or None
+        How many singular directions of the data the method looked at; what the others can add is
+        part of the bound.
     """
 
     objective: float
@@ -59,6 +62,7 @@ class ParallelCertificate(HasGap):
     delta: float
     model: ParallelModel
     cells: NestedCells | None = field(default=None, repr=False)
+    rank: int | None = None
 
     def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
         """Prove the lower bound again, from the dual vector and the data alone.
@@ -85,6 +89,7 @@ class ParallelCertificate(HasGap):
             beta=self.beta * self.model.strength,
             bias=self.bias,
             sample_weight=sample_weight,
+            rank=self.rank,
         )
         shape = problem.n_all, problem.n_outputs
         if self.dual.shape != shape or not np.isfinite(self.dual).all():
@@ -115,9 +120,21 @@ def support_of(
     *,
     n_threads: int = 1,
 ) -> float:
-    """Bound what branches gain at v by the method that a certificate names; beta at least."""
+    """Bound what branches gain at v by the method that a certificate names; beta at least.
+
+    First-layer neurons of the directions of a projection leave out as much as their norms add up
+    to, because the second layer makes no difference larger.
+    """
+    projection, floor = problem.projection, problem.beta
+    if projection is not None:
+        floor = projection.without_rest(floor, v, model.spread)
+        problem = replace(problem, projection=None)
     if method in ("cells", "patterns"):
         assert cells is not None
-        supports = nested_support(problem, model, cells, v, n_threads=n_threads)
-        return max(problem.beta, float(supports.max(initial=0.0)))
-    return max(problem.beta, unlisted_support(problem, model, v, method))
+        supports = nested_support(problem, model, cells, v, floor, n_threads=n_threads)
+        support = float(supports.max(initial=0.0))
+    else:
+        support = unlisted_support(problem, model, v, method, floor)
+    if projection is not None:
+        support = projection.with_rest(support, v, model.spread)
+    return max(problem.beta, support)

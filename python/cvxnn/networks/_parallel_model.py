@@ -67,6 +67,12 @@ class ParallelModel:
         return REGULARIZERS[self.regularizer]
 
     @property
+    def spread(self) -> float:
+        """The most that norms of first-layer neurons add up to in a branch of norm one."""
+        assert self.m1 is not None or self.separate_norms
+        return 1.0 if self.separate_norms else float(np.sqrt(self.m1 or 1))
+
+    @property
     def strength(self) -> float:
         """What the regulariser multiplies the norm by."""
         if self.regularizer == "power":
@@ -105,6 +111,8 @@ def network_of_branches(
             second = second * (np.sqrt(lengths) * (roots / np.sqrt(total))[:, None])[:, :, None]
             last = roots
     first = vectors * np.where(lengths > 0.0, first_scale, 0.0)[:, :, None]
+    if problem.projection is not None:
+        first = problem.projection.to_columns(first)
     weights = np.zeros((len(vectors), m2, problem.n_outputs))
     weights[np.arange(len(vectors)), :, branches.outputs] = (branches.output_signs * last)[:, None]
     if problem.bias == "none":

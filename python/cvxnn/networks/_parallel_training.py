@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import comb
 from typing import Any
@@ -14,6 +14,8 @@ from sklearn.utils import check_random_state
 from cvxnn._checks import is_integer, one_of, positive_integer
 from cvxnn.arrangements import TooManyCells
 from cvxnn.networks._chosen_cells import prices_every_cell
+from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
+from cvxnn.networks._low_rank import check_patterns
 from cvxnn.networks._nested_cells import NestedCells, sampled_cells
 from cvxnn.networks._nested_program import fewest_branches, solve_nested
 from cvxnn.networks._nested_search import search_nested
@@ -43,6 +45,7 @@ class TrainedBranches:
     certificate: ParallelCertificate
     status: str
     history: NDArray[np.void]
+    guaranteed_ratio: float | None = None  # with a projection
 
 
 def checked_model(regularizer: Any, m1: Any, m2: Any) -> ParallelModel:
@@ -110,12 +113,16 @@ def train_branches(
         bias=problem.bias,
         sample_weight=problem.weight,
     )
-    price = partial(support_of, problem, model, cells, method=method, n_threads=n_threads)
-    _, dual = problem.bound_from(solution.dual, price(solution.dual))
+    price = partial(support_of, model=model, cells=cells, method=method, n_threads=n_threads)
+    _, dual = problem.bound_from(solution.dual, price(problem, v=solution.dual))
     # as it will be verified: at another length of v, rounding is another
     dual = problem.spread(dual)
     v = problem.gather(dual)
-    bound, _ = problem.bound_from(v, price(v))
+    bound, _ = problem.bound_from(v, price(problem, v=v))
+    design_bound = bound
+    if problem.projection is not None:
+        support = price(replace(problem, projection=None), v=solution.dual)
+        design_bound, _ = problem.bound_from(solution.dual, support)
     certificate = ParallelCertificate(
         objective=objective,
         lower_bound=bound,
@@ -129,14 +136,16 @@ def train_branches(
         delta=problem.loss.delta,
         model=model,
         cells=_for_samples(problem, cells) if method == "patterns" else None,
+        rank=None if problem.projection is None else problem.projection.rank,
     )
     solution.history[-1:]["lower_bound"] = bound
     status = solution.status
-    if certificate.relative_gap <= tol:
+    if replace(certificate, lower_bound=design_bound).relative_gap <= tol:
         status = "converged"
     elif status == "converged":
         status = "stalled"  # rounding, or cells without an interior that is wide enough
-    return TrainedBranches(network, certificate, status, solution.history)
+    ratio = guaranteed_ratio(problem, objective, design_bound, model.spread)
+    return TrainedBranches(network, certificate, status, solution.history, ratio)
 
 
 def _choose(
@@ -147,6 +156,8 @@ def _choose(
     n_threads: int,
 ) -> tuple[NestedCells | None, str]:
     """Return the cells of the program and the method of its bound; no cells to search for them."""
+    if problem.projection is not None:
+        check_patterns(patterns, gated=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
         listed = patterns == "exact" or model.m1 is None or _few(problem, model.m1)
         try:

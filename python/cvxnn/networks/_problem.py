@@ -43,7 +43,8 @@ class TrainingProblem:
 
     With a projection, first-layer weights lie in the span V of its directions: the design has the
     columns of X V, on which the outputs are those of X, and bounds over all weights are lower by
-    what the rest of X can add.
+    what the rest of X can add. Without the projection, but with this design, a problem is that of
+    the projected data.
 
     A convolutional network sees several patches of each input: the design then has a row for each
     of them, those of a sample one below the other, and what a neuron puts out is their sum.
@@ -89,11 +90,6 @@ class TrainingProblem:
     def n_patches(self) -> int:
         """The number K of rows of the design that a sample has."""
         return 1 if self.patches is None else self.patches.count
-
-    @property
-    def seen(self) -> Array:
-        """The inputs as the design has them, without centre and biases."""
-        return self.inputs if self.projection is None else self.inputs @ self.projection.basis
 
     @property
     def slope(self) -> float:
@@ -173,10 +169,17 @@ class TrainingProblem:
         inputs = X[samples] + 0.0  # turns -0.0 into 0.0
         projection = None
         if rank is not None:
-            projection = Projection.of(inputs, rank, centred=bias == "free")
-        seen = inputs if projection is None else inputs @ projection.basis
+            rows = inputs if patches is None else patches.of(inputs)
+            projection = Projection.of(
+                rows,
+                rank,
+                centred=bias == "free",
+                slope=slope_of(activation, negative_slope),
+                n_patches=len(rows) // len(inputs),
+                scale=1.0 if patches is None else patches.scale,
+            )
         columns = "regularized" if activation == THRESHOLD and bias == "free" else bias
-        design, centre, height, inflation = _design(seen, patches, columns, _HIGHEST)
+        design, centre, height, inflation = _design(inputs, patches, projection, columns, _HIGHEST)
         if bias != "free" and patches is None and projection is None:
             inputs = design[:, : inputs.shape[1]]
         problem = cls(
@@ -217,12 +220,19 @@ class TrainingProblem:
         if self.bias != "free" or self.activation == THRESHOLD:
             return self
         height = _LOWEST if tol is None else np.sqrt(0.5 / (_LOST * tol))
+        height = float(np.clip(height, _LOWEST, _HIGHEST))
         design, centre, height, inflation = _design(
-            self.seen, self.patches, self.bias, float(np.clip(height, _LOWEST, _HIGHEST))
+            self.inputs, self.patches, self.projection, self.bias, height
         )
         # as a certificate is verified with the highest column, which is short of the limit too
         inflation *= self.inflation
         return replace(self, design=design, centre=centre, height=height, inflation=inflation)
+
+    def on_every_column(self) -> TrainingProblem:
+        """Return the same problem without a projection, for biases that are not free."""
+        assert self.bias != "free"
+        design, *_ = _design(self.inputs, self.patches, None, self.bias, 1.0)
+        return replace(self, design=design, projection=None)
 
     def over_patterns(self) -> TrainingProblem:
         """Return the Lasso over patterns that training with thresholds is (arXiv 2303.03382).
@@ -305,13 +315,19 @@ def exponent_of(values: Array) -> int:
 
 
 def _design(
-    inputs: Array, patches: Patches | None, bias: str, relative_height: float
+    inputs: Array,
+    patches: Patches | None,
+    projection: Projection | None,
+    bias: str,
+    relative_height: float,
 ) -> tuple[Array, Array | float, float, float]:
     """Return the design, the centre taken off, the height of the last column, the inflation."""
     if patches is not None:
         rows = patches.of(inputs)
-        design, centre, height, inflation = _design(rows, None, bias, relative_height)
+        design, centre, height, inflation = _design(rows, None, projection, bias, relative_height)
         return np.asfortranarray(design * patches.scale), centre, height, inflation
+    if projection is not None:
+        inputs = inputs @ projection.basis
     if bias == "none":
         return np.asfortranarray(inputs), 0.0, 1.0, 1.0
     if bias == "regularized":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -103,15 +103,14 @@ def solve_program(
         raw = core.solve_cone_program(scaled.design, cells.packed, *arrays, cones=cones, **options)
     n_cells = len(raw["packed"]) if cells is None else cells.n_cells
     bound, dual = scaled.lower_bound(raw), scaled.unscaled_dual(raw)
+    support = problem.beta * problem.inflation
     if seed is not None:
-        support = support_bound(problem, dual, 0.0, "relaxation")
+        support = support_bound(replace(problem, projection=None), dual, 0.0, "relaxation")
+    if seed is not None or problem.inflation > 1.0 or problem.loss.name == "interpolation":
         bound, dual = problem.bound_from(dual, support)
-    elif problem.inflation > 1.0 or problem.loss.name == "interpolation":
-        bound, dual = problem.bound_from(dual, problem.beta * problem.inflation)
     design_bound = bound
-    if seed is None and problem.projection is not None:
-        unseen = problem.projection.cost(dual)
-        bound, dual = problem.bound_from(dual, problem.beta * problem.inflation + unseen)
+    if problem.projection is not None:
+        bound, dual = problem.bound_from(dual, problem.projection.with_rest(problem.beta, dual))
     return scaled.solution(raw, n_cells, bound, design_bound, dual)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -57,9 +58,12 @@ def support_bound(
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
     if switches:
         problem, method, gated = problem.over_patterns(), "patterns", True
+    patience = _PATIENCE if floor > 0.0 else 1
     support = floor
     for column in np.atleast_2d(v.T):
-        bound = _support_of_output(problem, column, support, method, packed, gated=gated, tol=tol)
+        bound = _support_of_output(
+            problem, column, support, method, packed, patience=patience, gated=gated, tol=tol
+        )
         support = max(support, bound)
     return support
 
@@ -77,8 +81,13 @@ def joint_bound(
     packed = cells.packed if cells is not None else None
     if method == "cells":
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-    alone = partial(_support_of_output, problem, method=method, packed=packed, tol=tol)
+    patience = _PATIENCE if floor > 0.0 else 1
+    alone = partial(
+        _support_of_output, problem, method=method, packed=packed, patience=patience, tol=tol
+    )
     length = problem.inflation * float(np.linalg.norm(problem.design))
+    if problem.projection is not None:
+        length += problem.projection.discarded
     return joint_support(
         alone,
         v,
@@ -96,12 +105,17 @@ def _support_of_output(
     method: str,
     packed: NDArray[np.uint64] | None,
     *,
+    patience: int,
     gated: bool = False,
     tol: float | None = None,
 ) -> float:
-    patience = _PATIENCE if floor > 0.0 else 1
-    unseen = 0.0 if problem.projection is None else problem.projection.cost(v)
-    floor = max(0.0, floor - unseen)
+    if problem.projection is not None:
+        projection, on_directions = problem.projection, replace(problem, projection=None)
+        floor = projection.without_rest(floor, v)
+        seen = _support_of_output(
+            on_directions, v, floor, method, packed, patience=patience, gated=gated, tol=tol
+        )
+        return projection.with_rest(seen, v)
     v = np.repeat(v, problem.n_patches)
     floor /= problem.inflation
     scaled, exponent = problem.scaled_design()
@@ -134,7 +148,7 @@ def _support_of_output(
             cones=not gated,
             n_threads=1,
         )
-    return problem.inflation * float(np.ldexp(support, exponent)) + unseen
+    return problem.inflation * float(np.ldexp(support, exponent))
 
 
 def _relaxed(

@@ -14,8 +14,8 @@ from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._chosen_cells import ChosenCells
 from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._gated_network import GatedNetwork
+from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
 from cvxnn.networks._joint_program import solve_jointly
-from cvxnn.networks._low_rank import guaranteed_ratio
 from cvxnn.networks._mapping import gated_network_of, layers_of, network_of, neurons_of
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_samples
@@ -103,19 +103,14 @@ def train(
         gated=gated,
         cells=_for_samples(problem, chosen),
         patches=problem.patches,
-        rank=None if problem.projection is None else problem.projection.basis.shape[1],
+        rank=None if problem.projection is None else problem.projection.rank,
         output_norm=problem.output_norm,
     )
     status = solution.status
     own = problem.projection is None  # otherwise the gap is that of the projection
     if status == "converged" and own and certificate.relative_gap > tol:
         status = "stalled"  # a search's bound, or rounding in the network's own forward pass
-    ratio = None
-    if problem.projection is not None:
-        bounds = certificate.objective, solution.design_bound
-        ratio = guaranteed_ratio(
-            problem.projection, problem.loss, problem.weight, problem.beta, *bounds
-        )
+    ratio = guaranteed_ratio(problem, certificate.objective, solution.design_bound)
     return Trained(network, certificate, status, solution.history, solution.neurons, ratio)
 
 
