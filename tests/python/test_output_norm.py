@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, load_wine
 
 from cvxnn import Network, ReLUClassifier, ReLURegressor, certify, certify_everywhere, polish
 from cvxnn.arrangements import enumerate_cells
@@ -126,6 +126,17 @@ def test_options(options, d, n_outputs):
     assert model.predict(X).shape == Y.shape
 
 
+def test_classes_where_cells_are_searched():
+    X, y = load_wine(return_X_y=True)
+    X = ((X - X.mean(axis=0)) / X.std(axis=0))[::3]
+    model = ReLUClassifier(1.0, output_norm="l2", tol=1e-3, n_jobs=1).fit(X, y[::3])
+    certificate = model.certificate_
+    assert certificate.method == "relaxation"
+    assert certificate.verify(X, 1.0 * (y[::3, None] == model.classes_))
+    separate = ReLUClassifier(1.0, n_jobs=1).fit(X, y[::3])
+    assert certificate.objective <= separate.certificate_.objective
+
+
 @pytest.mark.parametrize("bias", ["regularized", "none"])
 def test_turning_the_outputs_changes_nothing(bias):
     X, Y = problem(15, 2, 3, seed=1)
@@ -167,6 +178,7 @@ def test_whitened_one_hot():
     # every mixture of the outputs gains as much, which is the hardest case of branch and bound
     general = ReLURegressor(beta, patterns=enumerate_cells(X), tol=1e-3, **options).fit(X, Y)
     assert general.certificate_.objective == pytest.approx(expected, rel=1e-4)
+    assert general.certificate_.verify(X, Y)
 
 
 def test_classes():

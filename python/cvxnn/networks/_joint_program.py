@@ -67,7 +67,9 @@ class _Rounds:
             near = self.solver.priced(
                 np.unique(own.packed, axis=0), point.dual, own.directions.T, threshold
             )
-            new = near.joined(new)
+            known = {row.tobytes() for row in own.packed}
+            elsewhere = [row.tobytes() not in known for row in new.packed]
+            new = near.joined(new[elsewhere])
         most = max(1, min(max(_FEW, 2 * len(own)), self.solver.most() - len(own)))
         return new[:most]
 

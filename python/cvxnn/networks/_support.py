@@ -81,20 +81,25 @@ def joint_bound(
     packed = cells.packed if cells is not None else None
     if method == "cells":
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-    patience = _PATIENCE if floor > 0.0 else 1
     alone = partial(
-        _support_of_output, problem, method=method, packed=packed, patience=patience, tol=tol
+        _support_of_output, problem, method=method, packed=packed, patience=_PATIENCE, tol=tol
     )
+    relaxed = method == "relaxation"
+
+    def support(w: NDArray[np.float64], least: float) -> float:
+        # where a relaxation ends at a floor, another length of v would not find the same again
+        return alone(w, 0.0 if relaxed else least)
+
     length = problem.inflation * float(np.linalg.norm(problem.design))
     if problem.projection is not None:
         length += problem.projection.discarded
     return joint_support(
-        alone,
+        support,
         v,
         floor,
         reach=length * float(np.sqrt(problem.n_patches)),
         tol=_JOINT_TOL if tol is None else tol,
-        most=0 if method == "relaxation" else _JOINT_VALUES,
+        most=0 if relaxed else _JOINT_VALUES,
     )
 
 
