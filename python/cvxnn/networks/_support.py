@@ -81,9 +81,7 @@ def joint_bound(
     packed = cells.packed if cells is not None else None
     if method == "cells":
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-    alone = partial(
-        _support_of_output, problem, method=method, packed=packed, patience=_PATIENCE, tol=tol
-    )
+    alone = partial(_support_of_output, problem, method=method, packed=packed, patience=1, tol=tol)
     relaxed = method == "relaxation"
 
     def support(w: NDArray[np.float64], least: float) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from cvxnn.arrangements import Cells
 from cvxnn.networks._activations import THRESHOLD
@@ -74,7 +75,8 @@ def train(
         network = network_of(problem, layers_of(problem, solution))
     elif problem.joint:
         options.pop("start")
-        solution = solve_jointly(problem, chosen, **options)
+        with threadpool_limits(1, user_api="blas"):  # as many threads, as many results
+            solution = solve_jointly(problem, chosen, **options)
         network = network_of(problem, layers_of(problem, solution))
     elif problem.activation == THRESHOLD and chosen.cells is not None:
         solution = solve_over_patterns(problem, chosen.cells, **options)
