@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from cvxnn._checks import one_of
+from cvxnn.networks._base import ConvexEstimator
 from cvxnn.networks._classifier import ConvexClassifier
 from cvxnn.networks._patches import Patches
+from cvxnn.networks._pooled_training import TrainedFilters, train_filters
+from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._regressors import REGRESSION_LOSSES, ConvexRegressor
+from cvxnn.networks._training import Trained
 
 __all__ = ["ConvReLUClassifier", "ConvReLURegressor"]
 
@@ -29,7 +33,22 @@ def _convolution(model: Any) -> dict[str, Any]:
     }
 
 
-class ConvReLURegressor(ConvexRegressor):
+class _ConvolutionalEstimator(ConvexEstimator):
+    """Training of both."""
+
+    pooling: str
+
+    def _train(
+        self, problem: TrainingProblem, *, n_threads: int, **options: Any
+    ) -> Trained | TrainedFilters:
+        if self.pooling != "max":
+            return super()._train(problem, n_threads=n_threads, **options)
+        return train_filters(
+            problem, self.patterns, self.random_state, n_threads=n_threads, **options
+        )
+
+
+class ConvReLURegressor(_ConvolutionalEstimator, ConvexRegressor):
     """Two-layer convolutional ReLU network for regression, trained to global optimality.
 
     Minimises ``sum_k loss(f(x_k), y_k) + beta / 2 * sum_j (||w_j||^2 + |a_j|^2)`` over networks
@@ -125,7 +144,7 @@ class ConvReLURegressor(ConvexRegressor):
         return tags
 
 
-class ConvReLUClassifier(ConvexClassifier):
+class ConvReLUClassifier(_ConvolutionalEstimator, ConvexClassifier):
     """Two-layer convolutional ReLU network for classification, trained to global optimality.
 
     Minimises ``sum_k loss(y_k f(x_k)) + beta / 2 * sum_j (||w_j||^2 + a_j^2)``, or the

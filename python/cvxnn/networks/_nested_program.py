@@ -130,12 +130,13 @@ def unlisted_support(
     )
 
 
-def fewest_branches(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> Branches:
-    """Return branches with the same outputs, no more than there are targets of samples.
+def fewest_branches(
+    problem: TrainingProblem, model: ParallelModel, branches: Branches, outputs: Array
+) -> Branches:
+    """Return branches whose outputs, (K, n), add up to the same; no more than there are targets.
 
     A vertex of the combinations that have them (Caratheodory), of no larger norms.
     """
-    outputs = branches.layers(problem.design)[1]
     contributions = np.zeros((len(branches), problem.n_outputs, len(problem.y)))
     rows = np.arange(len(branches))
     contributions[rows, branches.outputs] = branches.output_signs[:, None] * outputs

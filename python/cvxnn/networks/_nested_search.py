@@ -41,5 +41,6 @@ class NestedSpace:
             self.problem, self.model, cells, tol=tol, max_time=max_time, n_threads=n_threads
         )
         # otherwise interior points have a little of everything
-        branches = fewest_branches(self.problem, self.model, solution.branches)
+        outputs = self.layers(solution.branches)[1]
+        branches = fewest_branches(self.problem, self.model, solution.branches, outputs)
         return replace(solution, branches=branches)

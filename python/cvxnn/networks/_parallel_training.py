@@ -98,9 +98,9 @@ def train_branches(
         solution = search_branches(NestedSpace(problem, model), generator, **options)
     else:
         solution = solve_nested(problem, model, cells, **options)
-    network = network_of_branches(
-        problem, model, fewest_branches(problem, model, solution.branches)
-    )
+    outputs = solution.branches.layers(problem.design)[1]
+    fewer = fewest_branches(problem, model, solution.branches, outputs)
+    network = network_of_branches(problem, model, fewer)
     objective = network.objective(
         problem.inputs,
         problem.y,
