@@ -91,8 +91,5 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
 def fell_short(trained: Trained | TrainedFilters) -> bool:
     """Tell whether training ended before it should, and nobody asked for that."""
     # a local search that ends by itself found all that it can; its bound is another matter
-    searched = trained.certificate.method == "relaxation" or (
-        isinstance(trained, TrainedFilters) and trained.certificate.method == "branch_and_bound"
-    )
-    ended = searched and trained.status == "stalled"
-    return trained.status not in ("converged", "stopped") and not ended
+    searched = trained.status == "stalled" and trained.certificate.method == "relaxation"
+    return trained.status not in ("converged", "stopped") and not searched

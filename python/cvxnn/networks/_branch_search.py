@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from cvxnn.networks._parallel_model import Branches, BranchSolution, ParallelModel
 from cvxnn.networks._problem import TrainingProblem, exponent_of
@@ -37,10 +38,10 @@ class BranchSpace(Protocol):
     @property
     def model(self) -> ParallelModel: ...
 
-    def layers(self, branches: Branches) -> tuple[Array, Array]:
-        """Return what leaves the first layer, and the outputs of branches, (K, n)."""
+    def layers(self, branches: Branches) -> tuple[Any, Array]:
+        """Return what `pulled_back` must know of the first layer, and the outputs, (K, n)."""
 
-    def pulled_back(self, branches: Branches, first: Array, second: Array, on: Array) -> Array:
+    def pulled_back(self, branches: Branches, first: Any, second: Array, on: Array) -> Array:
         """Return the gradients by the u_bj of the sum over b of row b of `on` times branch b."""
 
     def cells_of(self, branches: Branches) -> Any:
@@ -196,16 +197,9 @@ def _descended(space: BranchSpace, branches: Branches, deadline: float | None) -
     begin = np.concatenate(
         [(roots / np.sqrt(scale)).ravel(), (branches.vectors / roots / np.sqrt(scale)).ravel()]
     )
-    found = minimize(
-        value,
-        begin,
-        jac=True,
-        method="L-BFGS-B",
-        callback=_until(deadline),
-        options={"maxiter": _STEPS, "maxcor": 20},
-    )
-    a = found.x[:n_scales].reshape(roots.shape)
-    return branches.with_vectors(a * found.x[n_scales:].reshape(shape) * scale)
+    found = _lowest(value, begin, deadline, maxiter=_STEPS, maxcor=20)
+    a = found[:n_scales].reshape(roots.shape)
+    return branches.with_vectors(a * found[n_scales:].reshape(shape) * scale)
 
 
 def _worthwhile(
@@ -234,15 +228,8 @@ def _worthwhile(
         by_u = (pulled - (gains / norms)[:, None, None] * slopes) / norms[:, None, None]
         return float(np.sum(gains / norms)), by_u.ravel()
 
-    found = minimize(
-        value,
-        probes.vectors.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=_until(deadline),
-        options={"maxiter": _PROBE_STEPS},
-    )
-    moved = probes.with_vectors(found.x.reshape(probes.vectors.shape))
+    found = _lowest(value, probes.vectors.ravel(), deadline, maxiter=_PROBE_STEPS)
+    moved = probes.with_vectors(found.reshape(probes.vectors.shape))
     second = space.layers(moved)[1]
     gains = -np.sum(on * second, axis=1) * length[:, 0]
     ratio = gains / _norms_and_slopes(model, moved.vectors)[0]
@@ -250,14 +237,22 @@ def _worthwhile(
     return moved[chosen[np.argsort(-ratio[chosen], kind="stable")]]
 
 
-def _until(deadline: float | None) -> Callable[[Array], None]:
-    """Return a callback that ends a minimisation, which then returns what it has."""
+def _lowest(
+    value: Callable[[Array], tuple[float, Array]],
+    begin: Array,
+    deadline: float | None,
+    **options: int,
+) -> Array:
+    """Return where L-BFGS ends, or is at the deadline."""
 
     def check(_: Array) -> None:
         if deadline is not None and time.monotonic() > deadline:
             raise StopIteration
 
-    return check
+    # its products are too small for threads, which make each iteration wait where cores are busy
+    with threadpool_limits(1, user_api="blas"):
+        found = minimize(value, begin, jac=True, method="L-BFGS-B", callback=check, options=options)
+    return np.asarray(found.x)
 
 
 def _norms_and_slopes(model: ParallelModel, vectors: Array) -> tuple[Array, Array]:

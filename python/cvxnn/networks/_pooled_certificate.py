@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from cvxnn.networks._gap import HasGap
 from cvxnn.networks._patches import Patches
 from cvxnn.networks._pooled_program import listed_support
-from cvxnn.networks._pooled_support import unlisted_support
+from cvxnn.networks._pooled_support import relaxed_filter_support
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._selections import PatchRows, Selections, every_selection
 
@@ -34,10 +34,9 @@ class MaxPoolingCertificate(HasGap):
     scope : {"global", "patterns"}
         "global": no network of any width is below `lower_bound`. "patterns": none whose filters
         take the given patches, rounded to 52 binary digits, is.
-    method : {"cells", "patterns", "branch_and_bound", "relaxation"}
-        How the bound was proved: by a list of all selections of patches or of those given, or for
-        all of them by quadratic functions and networks with sum pooling, which are priced by
-        "branch_and_bound" or "relaxation" (valid, but loose).
+    method : {"cells", "patterns", "relaxation"}
+        How the bound was proved: by a list of all selections of patches, of those given, or by a
+        semidefinite relaxation (valid for any data, but loose).
     n_cells : int
         Number of selections in the convex program that was solved.
     dual : ndarray of shape (n, C)
@@ -105,7 +104,7 @@ class MaxPoolingCertificate(HasGap):
             cells = cells.with_samples(problem.first_sample)
         elif self.method == "cells":
             cells = every_selection(rows.rows, MOST_CELLS, 1)
-        support = price_filters(problem, rows, cells, v, self.method)
+        support = price_filters(problem, rows, cells, v)
         proved, _ = problem.bound_from(v, support)
         return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))
 
@@ -115,11 +114,10 @@ def price_filters(
     patches: PatchRows,
     cells: Selections | None,
     v: Array,
-    method: str,
     *,
     n_threads: int = 1,
 ) -> float:
-    """Bound what filters gain at v by the method that a certificate names; beta at least."""
+    """Bound what filters of given selections gain at v, or without these any; beta at least."""
     if cells is None:
-        return unlisted_support(problem, v, problem.beta, method)
+        return relaxed_filter_support(problem, v, problem.beta)
     return max(problem.beta, listed_support(problem, patches, cells, v, n_threads=n_threads))

@@ -12,13 +12,14 @@ from cvxnn.networks._nested_program import fewest_branches
 from cvxnn.networks._parallel_model import Branches, BranchSolution, ParallelModel
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
-from cvxnn.networks._selections import PatchRows, Selections, selections_of
+from cvxnn.networks._selections import FilterCells, PatchRows, Selections
 
 __all__ = ["PooledSpace", "listed_support"]
 
 Array = NDArray[np.float64]
 
 _MAX_ROUNDS = 200
+_SEARCH_BYTES = 2**29  # of the matrices of filters found at a time
 _BATCH = 1 << 24  # entries of blocks that are priced together
 
 
@@ -34,55 +35,62 @@ class PooledSpace:
         """The regulariser as that of branches: the norm of their neuron."""
         return ParallelModel("weight_decay", 1)
 
-    def layers(self, branches: Branches) -> tuple[Array, Array]:
-        """Return what filters put out at each patch, (m, n, K), and the largest, (m, n)."""
+    def layers(self, branches: Branches) -> tuple[NDArray[np.intp], Array]:
+        """Return where filters put out the most, and how much, both (m, n)."""
         outputs = branches.vectors[:, 0] @ self.problem.design.T
-        shape = len(branches), len(self.problem.y), self.problem.n_patches
-        first = np.maximum(outputs, 0.0).reshape(shape)
-        return first, first.max(axis=2)
+        outputs = outputs.reshape(len(branches), len(self.problem.y), self.problem.n_patches)
+        top = outputs.argmax(axis=2)
+        largest = np.take_along_axis(outputs, top[:, :, None], axis=2)[:, :, 0]
+        return top, np.maximum(largest, 0.0)
 
-    def pulled_back(self, branches: Branches, first: Array, second: Array, on: Array) -> Array:
+    def pulled_back(
+        self, branches: Branches, first: NDArray[np.intp], second: Array, on: Array
+    ) -> Array:
         """Return the gradients of the sum over filters of row b of `on` times their outputs."""
-        gates, largest = np.zeros(first.shape), first.argmax(axis=2)[:, :, None]
-        np.put_along_axis(gates, largest, (on * (second > 0.0))[:, :, None], axis=2)
-        return np.asarray(gates.reshape(len(first), -1) @ self.problem.design)[:, None]
+        rows = np.arange(second.shape[1]) * self.problem.n_patches + first
+        gates = on * (second > 0.0)
+        return np.asarray(np.einsum("mn,mnd->md", gates, self.problem.design[rows])[:, None])
 
-    def cells_of(self, branches: Branches) -> Selections:
-        """Return the selections of filters that are not zero."""
-        return selections_of(self.patches.rows, branches.vectors[:, 0])
+    def cells_of(self, branches: Branches) -> FilterCells:
+        """Return the cells of filters that are not zero, of the largest that there is room for."""
+        n, K, width = self.patches.rows.shape
+        most = max(1, _SEARCH_BYTES // (8 * n * (K + self.problem.n_outputs) * width))
+        strongest = branches[np.argsort(-self.model.norms(branches.vectors), kind="stable")[:most]]
+        return FilterCells.of_filters(
+            self.patches.rows, strongest.vectors[:, 0], strongest.output_signs, strongest.outputs
+        )
 
     def solved(
         self,
-        cells: Selections,
+        cells: FilterCells,
         *,
         tol: float,
         max_time: float | None,
         n_threads: int,
         on_round: OnRound | None = None,
     ) -> BranchSolution:
-        """Solve the program over the selections whose cones have an interior.
+        """Solve the program over the cells whose cones have an interior.
 
         There are no more filters in the solution than targets of samples (Caratheodory).
         """
         problem = self.problem
         scaled = ScaledProblem.from_problem(problem)
-        outputs, cones = cells.blocks(self.patches.rows)
-        if len(cells) > 0:
+        distinct, where = cells.selections.distinct()
+        outputs, cones = distinct.blocks(self.patches.rows)
+        interiors = np.zeros((0, outputs.shape[2]))
+        if len(distinct) > 0:
             interiors = core.block_interiors(cones, n_threads=n_threads)
-            inside = np.asarray(interiors.any(axis=1))
-            outputs, cones, interiors = outputs[inside], cones[inside], interiors[inside]
-        if len(outputs) == 0:
+        inside = np.asarray(interiors.any(axis=1))[where]
+        if not inside.any():
             return _nothing(problem, len(cells))
-        N, n, width = outputs.shape
-        C = problem.n_outputs
-        blocks = np.zeros((C, 2, N, C, n, width))
-        for target in range(C):
-            blocks[target, 0, :, target] = outputs
-            blocks[target, 1, :, target] = -outputs
+        kept, which = cells[inside], where[inside]
+        N, n, width = len(kept), len(problem.y), outputs.shape[2]
+        blocks = np.zeros((N, problem.n_outputs, n, width))
+        blocks[np.arange(N), kept.outputs] = kept.signs[:, None, None] * outputs[which]
         raw = core.solve_block_program(
-            blocks.reshape(-1, C * n, width),
-            np.tile(cones, (2 * C, 1, 1)),
-            np.asfortranarray(np.tile(interiors, (2 * C, 1))),
+            blocks.reshape(N, -1, width),
+            cones[which],
+            np.asfortranarray(interiors[which]),
             np.asfortranarray(scaled.y.reshape(n, -1)),
             problem.weight,
             loss=problem.loss.name,
@@ -98,8 +106,8 @@ class PooledSpace:
         branches = Branches(
             np.ldexp(raw["vectors"][used, None], scaled.b - scaled.a),
             np.ones((len(used), 1)),
-            np.where(used // N % 2 == 0, 1.0, -1.0),
-            used // (2 * N),
+            kept.signs[used],
+            kept.outputs[used],
         )
         history = [tuple(scaled.progress(row)[name] for name in HISTORY) for row in raw["history"]]
         solution = BranchSolution(

@@ -15,16 +15,16 @@ from cvxnn._checks import is_integer
 from cvxnn.arrangements import TooManyCells
 from cvxnn.arrangements._counting import zaslavsky_bound
 from cvxnn.networks._branch_search import search_branches
-from cvxnn.networks._chosen_cells import prices_every_cell
 from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._mapping import network_of
 from cvxnn.networks._parallel_model import Branches
 from cvxnn.networks._pooled_certificate import MOST_CELLS, MaxPoolingCertificate, price_filters
 from cvxnn.networks._pooled_program import PooledSpace
-from cvxnn.networks._pooled_support import unlisted_support
+from cvxnn.networks._pooled_support import relaxed_filter_support
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
 from cvxnn.networks._selections import (
+    FilterCells,
     PatchRows,
     Selections,
     every_selection,
@@ -36,7 +36,7 @@ __all__ = ["TrainedFilters", "train_filters"]
 Array = NDArray[np.float64]
 
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge", "multinomial")
-_AUTO_CELLS = 20_000  # of patches and their differences, up to which "auto" lists them all
+_AUTO_CELLS = 200_000  # of patches and their differences, up to which "auto" lists them all
 _MOST_BYTES = 2**30  # of the matrices of the program
 
 
@@ -76,12 +76,12 @@ def train_filters(
         generator = check_random_state(0 if random_state is None else random_state)
         solution = search_branches(space, generator, **options)
     else:
-        solution = space.solved(cells, **options)
+        solution = space.solved(FilterCells.both_signs(cells, problem.n_outputs), **options)
     network = _network(problem, solution.branches)
-    price = partial(price_filters, problem, patches, cells, method=method, n_threads=n_threads)
+    price = partial(price_filters, problem, patches, cells, n_threads=n_threads)
     support = (
-        unlisted_support(problem, solution.dual, 0.0, method)
-        if method == "relaxation"
+        relaxed_filter_support(problem, solution.dual, 0.0)
+        if cells is None
         else price(solution.dual)
     )
     _, dual = problem.bound_from(solution.dual, max(support, problem.beta))
@@ -103,7 +103,7 @@ def train_filters(
         lower_bound=bound,
         scope="patterns" if method == "patterns" else "global",
         method=method,
-        n_cells=solution.n_cells,
+        n_cells=solution.n_cells if cells is None else len(cells),
         dual=dual,
         beta=problem.beta,
         loss=problem.loss.name,
@@ -157,7 +157,7 @@ def _choose(
                     f"patterns='exact': patches and their differences: {error}; use "
                     "patterns='auto' or a number of sampled ones, fewer samples, or smaller filters"
                 ) from None
-        return None, "branch_and_bound" if prices_every_cell(problem) else "relaxation"
+        return None, "relaxation"
     if not is_integer(patterns) or patterns < 1:
         raise ValueError(
             "patterns must be 'auto', 'exact' or a positive integer with pooling='max', "
@@ -170,7 +170,9 @@ def _choose(
 
 
 def _refuse_memory(problem: TrainingProblem, rows: Array, cells: Selections) -> None:
-    n_bytes = cells.n_bytes(rows, problem.n_outputs)
+    n, K, width = rows.shape
+    C = problem.n_outputs
+    n_bytes = 8 * 2 * C * len(cells) * int(n * (K + C) * width)
     if n_bytes > _MOST_BYTES:
         raise TooManyCells(
             f"{len(cells):,} selections of patches, which take {n_bytes / 2**30:.1f} GB, more than "

@@ -13,7 +13,7 @@ from cvxnn.arrangements import Cells
 from cvxnn.arrangements._counting import refuse_more_cells
 from cvxnn.networks._problem import TrainingProblem
 
-__all__ = ["PatchRows", "Selections", "every_selection", "sampled_selections", "selections_of"]
+__all__ = ["FilterCells", "PatchRows", "Selections", "every_selection", "sampled_selections"]
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
@@ -65,9 +65,10 @@ class Selections:
     def __getitem__(self, which: Any) -> Selections:
         return Selections(self.chosen[which])
 
-    def joined(self, other: Selections) -> Selections:
-        """Return these and those of `other`, each once."""
-        return _distinct([self.chosen, other.chosen])
+    def distinct(self) -> tuple[Selections, NDArray[np.intp]]:
+        """Return each selection once, and which of these each is."""
+        chosen, where = np.unique(self.chosen, axis=0, return_inverse=True)
+        return Selections(chosen), where.ravel()
 
     def with_samples(self, rows: NDArray[np.intp], used: Bits | bool = True) -> Selections:
         """Return the selections on other samples, each of which is one of these; -1 if not used."""
@@ -88,10 +89,49 @@ class Selections:
         cones[which, samples, index[active]] = outputs[active]
         return outputs, cones.reshape(len(self), n * K, width)
 
-    def n_bytes(self, rows: Array, n_outputs: int) -> int:
-        """Return the memory that the program over them takes, for both signs of each output."""
-        n, K, width = rows.shape
-        return 16 * n_outputs * len(self) * int(n * (K + n_outputs) * width)
+
+@dataclass(frozen=True, eq=False)
+class FilterCells:
+    """Selections with the output that a filter adds to, and the sign with which it does."""
+
+    selections: Selections
+    signs: Array  # (N,)
+    outputs: NDArray[np.intp]  # (N,)
+
+    def __len__(self) -> int:
+        return len(self.signs)
+
+    def __getitem__(self, which: Any) -> FilterCells:
+        return FilterCells(self.selections[which], self.signs[which], self.outputs[which])
+
+    def joined(self, other: FilterCells) -> FilterCells:
+        """Return these and those of `other`, each once."""
+        parts = [
+            np.column_stack([cells.outputs, cells.signs.astype(np.intp), cells.selections.chosen])
+            for cells in (self, other)
+        ]
+        keys = np.unique(np.concatenate(parts), axis=0)
+        return FilterCells(Selections(keys[:, 2:]), keys[:, 1].astype(np.float64), keys[:, 0])
+
+    @classmethod
+    def both_signs(cls, selections: Selections, n_outputs: int) -> FilterCells:
+        """Return each selection with both signs of every output."""
+        N = len(selections)
+        return cls(
+            selections[np.tile(np.arange(N), 2 * n_outputs)],
+            np.tile(np.repeat([1.0, -1.0], N), n_outputs),
+            np.repeat(np.arange(n_outputs), 2 * N),
+        )
+
+    @classmethod
+    def of_filters(
+        cls, rows: Array, vectors: Array, signs: Array, outputs: NDArray[np.intp]
+    ) -> FilterCells:
+        """Return the distinct cells of filters that are active somewhere."""
+        selections = Selections(_selected(rows, vectors))
+        on = np.flatnonzero((selections.chosen >= 0).any(axis=1))
+        found = cls(selections, signs, outputs)[on]
+        return found.joined(found)
 
 
 def every_selection(rows: Array, max_cells: int, n_threads: int) -> Selections:
@@ -125,15 +165,11 @@ def sampled_selections(rows: Array, n_cells: int, generator: np.random.RandomSta
     step = max(1, _BATCH // (rows.shape[0] * rows.shape[1]))
     sizes = [min(step, n_cells - begin) for begin in range(0, n_cells, step)]
     vectors = (generator.standard_normal((size, rows.shape[2])) for size in sizes)
-    return _distinct([_of_filters(rows, some) for some in vectors])
+    return _distinct([_selected(rows, some) for some in vectors])
 
 
-def selections_of(rows: Array, vectors: Array) -> Selections:
-    """Return the distinct selections of filters, shape (N, width), that are active somewhere."""
-    return _distinct([_of_filters(rows, vectors)])
-
-
-def _of_filters(rows: Array, vectors: Array) -> NDArray[np.intp]:
+def _selected(rows: Array, vectors: Array) -> NDArray[np.intp]:
+    """Return the selections of filters, shape (N, width)."""
     outputs = (vectors @ rows.reshape(-1, rows.shape[2]).T).reshape(-1, *rows.shape[:2])
     return np.where((outputs > 0.0).any(axis=2), outputs.argmax(axis=2), -1)
 
