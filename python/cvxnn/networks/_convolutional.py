@@ -58,6 +58,11 @@ class ConvReLURegressor(_ConvolutionalEstimator, ConvexRegressor):
     cells are those of the patches: with small filters they can all be priced, whatever the size of
     the inputs.
 
+    With max pooling the largest output over patches takes the place of the sum. It is linear in a
+    filter that keeps the patch of each sample that it takes, which is a cell of the patches and of
+    their differences (after the same paper); these cells are far more, so "exact" is for a few
+    dozen samples of small filters.
+
     Parameters
     ----------
     beta : float, default=1e-2
@@ -72,19 +77,26 @@ class ConvReLURegressor(_ConvolutionalEstimator, ConvexRegressor):
         Steps of the filters.
     padding : int or tuple of two int, default=0
         Zeros added on either side of the input.
-    pooling : {"sum", "average"}, default="sum"
-        How what a filter puts out is combined.
+    pooling : {"sum", "average", "max"}, default="sum"
+        How what a filter puts out is combined. "max" is for `activation` "relu", `bias`
+        "regularized" or "none", and the losses squared, Huber, logistic and squared hinge.
     activation, negative_slope, loss, delta, patterns, bias, tol, max_time, n_jobs, random_state
         As in `ReLURegressor`, where a filter stands for a neuron and every patch for a sample with
         an activation of its own, but no "threshold". `Cells` have a hyperplane for each patch,
-        those of a sample one after the other.
+        those of a sample one after the other. With max pooling `patterns` are selections of
+        patches: "exact" lists up to 500,000 cells of patches and their differences, which is all
+        that there are, "auto" up to 200,000, and an integer stands for those of so many Gaussian
+        filters. Beyond, "auto" searches as `ReLURegressor` does, and the bound is loose.
 
     Attributes
     ----------
     network_ : ConvNetwork
         The trained network.
-    certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
-        As in `ReLURegressor`.
+    certificate_ : Certificate or MaxPoolingCertificate
+        Its objective and the proved lower bound; the latter with max pooling.
+    status_, n_iter_, history_, n_features_in_, feature_names_in_
+        As in `ReLURegressor`. With max pooling, "stalled" if no selection that was found gains
+        more, but the bound is not within `tol`.
 
     Examples
     --------
@@ -95,6 +107,12 @@ class ConvReLURegressor(_ConvolutionalEstimator, ConvexRegressor):
     >>> model = ConvReLURegressor(1e-3, kernel_size=2, bias="none").fit(X, y)
     >>> model.certificate_.scope, bool(model.score(X, y) > 0.999)
     ('global', True)
+    >>> steepest = np.maximum(np.diff(X[:9, :4]), 0.0).max(axis=1)
+    >>> model = ConvReLURegressor(1e-3, kernel_size=2, bias="none", pooling="max")
+    >>> bool(model.fit(X[:9, :4], steepest).score(X[:9, :4], steepest) > 0.999)
+    True
+    >>> model.status_, model.certificate_.scope
+    ('converged', 'global')
     """
 
     def __init__(
