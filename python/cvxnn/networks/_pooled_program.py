@@ -19,7 +19,7 @@ __all__ = ["PooledSpace", "listed_support"]
 Array = NDArray[np.float64]
 
 _MAX_ROUNDS = 200
-_SEARCH_BYTES = 2**29  # of the matrices of filters found at a time
+_SEARCH_BYTES = 2**27  # of the blocks of filters found at a time
 _BATCH = 1 << 24  # entries of blocks that are priced together
 
 
@@ -143,8 +143,8 @@ def listed_support(
 ) -> float:
     """Bound what unit filters of given selections gain at v: max ``|v . max_k (X_k u)_+|``.
 
-    Below the strength of the problem the maximum is not resolved. Patches of length 2^-e are
-    priced on their grid; so much as a patch is off it, its output can be more.
+    Below the strength of the problem the maximum is not resolved. Filters are priced on patches on
+    the grid, and gain no more on those of the data than these are off it.
     """
     n, K, width = patches.rows.shape
     step = max(1, _BATCH // (n * (K + 1) * width))

@@ -37,7 +37,7 @@ Array = NDArray[np.float64]
 
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge", "multinomial")
 _AUTO_CELLS = 200_000  # of patches and their differences, up to which "auto" lists them all
-_MOST_BYTES = 2**30  # of the matrices of the program
+_MOST_BYTES = 2**28  # of the blocks of the program, which has several copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,8 +175,8 @@ def _refuse_memory(problem: TrainingProblem, rows: Array, cells: Selections) -> 
     n_bytes = 8 * 2 * C * len(cells) * int(n * (K + C) * width)
     if n_bytes > _MOST_BYTES:
         raise TooManyCells(
-            f"{len(cells):,} selections of patches, which take {n_bytes / 2**30:.1f} GB, more than "
-            "1 GB"
+            f"{len(cells):,} selections, whose blocks take {n_bytes / 2**20:,.0f} MB, more than "
+            f"{_MOST_BYTES / 2**20:,.0f} MB"
         )
 
 
