@@ -154,8 +154,8 @@ def _choose(
         except TooManyCells as error:
             if exact:
                 raise TooManyCells(
-                    f"patterns='exact': patches and their differences: {error}; use "
-                    "patterns='auto' or a number of sampled ones, fewer samples, or smaller filters"
+                    f"patterns='exact': {error} (cells are those of patches and their differences)"
+                    "; use patterns='auto' or a number of sampled ones, fewer samples or features"
                 ) from None
         return None, "relaxation"
     if not is_integer(patterns) or patterns < 1:
