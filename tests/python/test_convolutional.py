@@ -211,7 +211,7 @@ def random_network(pooling="sum", **options):
     return ConvNetwork(*layers, (2, 4, 6), (1, 2), (1, 0), pooling, **options)
 
 
-@pytest.mark.parametrize("pooling", ["sum", "average"])
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
 def test_network_files_and_pickles(pooling, tmp_path):
     network = random_network(pooling)
     X = np.random.default_rng(2).standard_normal((7, 48))
@@ -223,7 +223,7 @@ def test_network_files_and_pickles(pooling, tmp_path):
     assert network.predict(np.tile(X, (3, 1)))[7:14] == pytest.approx(network.predict(X))
 
 
-@pytest.mark.parametrize("pooling", ["sum", "average"])
+@pytest.mark.parametrize("pooling", ["sum", "average", "max"])
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
 def test_torch_module_has_the_same_outputs(pooling, activation):
     torch = pytest.importorskip("torch")

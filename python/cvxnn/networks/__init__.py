@@ -24,6 +24,7 @@ from cvxnn.networks._parallel_certificate import ParallelCertificate
 from cvxnn.networks._parallel_network import ParallelNetwork
 from cvxnn.networks._path import beta_max, relu_path
 from cvxnn.networks._polish import polish
+from cvxnn.networks._pooled_certificate import MaxPoolingCertificate
 from cvxnn.networks._regressors import ReLURegressor
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "GatedReLURegressor",
     "LinearCertificate",
     "LinearNetwork",
+    "MaxPoolingCertificate",
     "NarrowCertificate",
     "NarrowNetwork",
     "NarrowReLURegressor",

@@ -15,6 +15,7 @@ from cvxnn._threads import thread_count
 from cvxnn.networks._chosen_cells import choose_cells
 from cvxnn.networks._ends import warn_of_end
 from cvxnn.networks._parallel_training import TrainedBranches
+from cvxnn.networks._pooled_training import TrainedFilters
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, train
 
@@ -52,13 +53,8 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
         )
         n_threads = thread_count(self.n_jobs)
         with fit_tasks(self, X, labels, weight) as tasks:
-            chosen = choose_cells(
-                problem, self.patterns, self.random_state, n_threads, gated=self._gated
-            )
-            trained = train(
+            trained = self._train(
                 problem,
-                chosen,
-                gated=self._gated,
                 tol=tol,
                 max_time=max_time,
                 n_threads=n_threads,
@@ -68,7 +64,15 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
         if fell_short(trained):
             warn_of_end(self, stacklevel=4)
 
-    def _keep(self, trained: Trained | TrainedBranches) -> None:
+    def _train(
+        self, problem: TrainingProblem, *, n_threads: int, **options: Any
+    ) -> Trained | TrainedFilters:
+        chosen = choose_cells(
+            problem, self.patterns, self.random_state, n_threads, gated=self._gated
+        )
+        return train(problem, chosen, gated=self._gated, n_threads=n_threads, **options)
+
+    def _keep(self, trained: Trained | TrainedBranches | TrainedFilters) -> None:
         self.network_: Any = trained.network
         self.certificate_: Any = trained.certificate
         self.status_ = trained.status
@@ -84,7 +88,7 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
         return np.asarray(self.network_.predict(checked))
 
 
-def fell_short(trained: Trained) -> bool:
+def fell_short(trained: Trained | TrainedFilters) -> bool:
     """Tell whether training ended before it should, and nobody asked for that."""
     # a local search that ends by itself found all that it can; its bound is another matter
     searched = trained.status == "stalled" and trained.certificate.method == "relaxation"

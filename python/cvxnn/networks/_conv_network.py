@@ -29,8 +29,8 @@ _BATCH = 1 << 22  # entries of patches, or hidden outputs, held at a time
 class ConvNetwork(SavedInFiles):
     """A convolutional network ``f(x) = sum_j a_j sum_k (w_j . x_k + b_j)_+ + c``.
 
-    The x_k are the patches of x that a filter sees; with average pooling their mean takes the place
-    of the sum.
+    The x_k are the patches of x that a filter sees; with other poolings their mean or the largest
+    takes the place of the sum.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class ConvNetwork(SavedInFiles):
         Channels, height and width of the inputs, which come flattened; signals have height 1.
     stride, padding : array-like of 2 integers
         Steps of the filters down and across, and zeros around the inputs.
-    pooling : {"sum", "average"}
+    pooling : {"sum", "average", "max"}
         How the outputs of a filter are combined.
     activation : {"relu", "leaky_relu", "abs"}
         The activation function; the formula above is for "relu".
@@ -143,8 +143,10 @@ class ConvNetwork(SavedInFiles):
         """Return what the filters put out, pooled, shape (n, m)."""
         patches = self._patches
         outputs = activated(patches.of(X) @ self.hidden_weights.T + self.hidden_bias, self.slope)
-        shape = len(X), patches.count, self.n_neurons
-        return np.asarray(outputs.reshape(shape).sum(axis=1) * patches.scale)
+        by_patch = outputs.reshape(len(X), patches.count, self.n_neurons)
+        if self.pooling == "max":
+            return np.asarray(by_patch.max(axis=1))
+        return np.asarray(by_patch.sum(axis=1) * patches.scale)
 
     def objective(
         self,
@@ -189,8 +191,8 @@ class ConvNetwork(SavedInFiles):
         Returns
         -------
         torch.nn.Sequential
-            Of Unflatten, Conv2d, ReLU or LeakyReLU, AdaptiveAvgPool2d, Flatten and Linear; inputs
-            are flattened, outputs have shape (n, C).
+            Of Unflatten, Conv2d, ReLU or LeakyReLU, AdaptiveAvgPool2d or AdaptiveMaxPool2d,
+            Flatten and Linear; inputs are flattened, outputs have shape (n, C).
 
         Raises
         ------
@@ -213,12 +215,14 @@ class ConvNetwork(SavedInFiles):
             convolution.weight.copy_(torch.tensor(self.filters))
             convolution.bias.copy_(torch.tensor(self.hidden_bias))
         slope = (self.negative_slope,) if self.activation == "leaky_relu" else ()
-        weights = self.output_weights * (patches.scale * patches.count)  # it takes the mean
+        pool, weights = torch.nn.AdaptiveMaxPool2d(1), self.output_weights
+        if self.pooling != "max":
+            pool, weights = torch.nn.AdaptiveAvgPool2d(1), weights * (patches.scale * patches.count)
         return torch.nn.Sequential(
             torch.nn.Unflatten(1, patches.input_shape),
             convolution,
             getattr(torch.nn, TORCH_ACTIVATIONS[self.activation])(*slope),
-            torch.nn.AdaptiveAvgPool2d(1),
+            pool,
             torch.nn.Flatten(),
             linear_layer(torch, weights.T, self.output_bias),
         )

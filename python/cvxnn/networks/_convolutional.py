@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from cvxnn._checks import one_of
+from cvxnn.networks._base import ConvexEstimator
 from cvxnn.networks._classifier import ConvexClassifier
 from cvxnn.networks._patches import Patches
+from cvxnn.networks._pooled_training import TrainedFilters, train_filters
+from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._regressors import REGRESSION_LOSSES, ConvexRegressor
+from cvxnn.networks._training import Trained
 
 __all__ = ["ConvReLUClassifier", "ConvReLURegressor"]
 
@@ -30,7 +34,22 @@ def _convolution(model: Any) -> dict[str, Any]:
     }
 
 
-class ConvReLURegressor(ConvexRegressor):
+class _ConvolutionalEstimator(ConvexEstimator):
+    """Training of both."""
+
+    pooling: str
+
+    def _train(
+        self, problem: TrainingProblem, *, n_threads: int, **options: Any
+    ) -> Trained | TrainedFilters:
+        if self.pooling != "max":
+            return super()._train(problem, n_threads=n_threads, **options)
+        return train_filters(
+            problem, self.patterns, self.random_state, n_threads=n_threads, **options
+        )
+
+
+class ConvReLURegressor(_ConvolutionalEstimator, ConvexRegressor):
     """Two-layer convolutional ReLU network for regression, trained to global optimality.
 
     Minimises ``sum_k loss(f(x_k), y_k) + beta / 2 * sum_j (||w_j||^2 + |a_j|^2)`` over networks
@@ -39,6 +58,11 @@ class ConvReLURegressor(ConvexRegressor):
     the outputs of which are added up (Ergen and Pilanci, arXiv 2006.14798, Theorem 2.1), so its
     cells are those of the patches: with small filters they can all be priced, whatever the size of
     the inputs.
+
+    With max pooling the largest output over patches takes the place of the sum. It is linear in a
+    filter that keeps the patch of each sample that it takes, which is a cell of the patches and of
+    their differences (after the same paper); these cells are far more, so "exact" is for a few
+    dozen samples of small filters.
 
     Parameters
     ----------
@@ -54,23 +78,29 @@ class ConvReLURegressor(ConvexRegressor):
         Steps of the filters.
     padding : int or tuple of two int, default=0
         Zeros added on either side of the input.
-    pooling : {"sum", "average"}, default="sum"
-        How what a filter puts out is combined.
+    pooling : {"sum", "average", "max"}, default="sum"
+        How what a filter puts out is combined. "max" is for `activation` "relu", `bias`
+        "regularized" or "none", and the losses squared, Huber, logistic and squared hinge.
     rank : int, optional
         Train on that many singular directions only, of all patches, of which every cell can be
-        priced where filters are too large, as in `ReLURegressor`.
+        priced where filters are too large, as in `ReLURegressor`; not with max pooling.
     activation, negative_slope, loss, delta, patterns, bias, tol, max_time, n_jobs, random_state
         As in `ReLURegressor`, where a filter stands for a neuron and every patch for a sample with
         an activation of its own, but no "threshold". `Cells` have a hyperplane for each patch,
-        those of a sample one after the other.
+        those of a sample one after the other. With max pooling `patterns` are selections of
+        patches: "exact" lists up to 500,000 cells of patches and their differences, which is all
+        that there are, "auto" up to 200,000, and an integer stands for those of so many Gaussian
+        filters. Beyond, "auto" searches as `ReLURegressor` does, and the bound is loose.
 
     Attributes
     ----------
     network_ : ConvNetwork
         The trained network.
-    certificate_, status_, n_iter_, history_, guaranteed_ratio_, n_features_in_, \
-feature_names_in_
-        As in `ReLURegressor`.
+    certificate_ : Certificate or MaxPoolingCertificate
+        Its objective and the proved lower bound; the latter with max pooling.
+    status_, n_iter_, history_, guaranteed_ratio_, n_features_in_, feature_names_in_
+        As in `ReLURegressor`. With max pooling, "stalled" if no selection that was found gains
+        more, but the bound is not within `tol`.
 
     Examples
     --------
@@ -81,6 +111,12 @@ feature_names_in_
     >>> model = ConvReLURegressor(1e-3, kernel_size=2, bias="none").fit(X, y)
     >>> model.certificate_.scope, bool(model.score(X, y) > 0.999)
     ('global', True)
+    >>> steepest = np.maximum(np.diff(X[:9, :4]), 0.0).max(axis=1)
+    >>> model = ConvReLURegressor(1e-3, kernel_size=2, bias="none", pooling="max")
+    >>> bool(model.fit(X[:9, :4], steepest).score(X[:9, :4], steepest) > 0.999)
+    True
+    >>> model.status_, model.certificate_.scope
+    ('converged', 'global')
     """
 
     def __init__(
@@ -132,7 +168,7 @@ feature_names_in_
         return tags
 
 
-class ConvReLUClassifier(ConvexClassifier):
+class ConvReLUClassifier(_ConvolutionalEstimator, ConvexClassifier):
     """Two-layer convolutional ReLU network for classification, trained to global optimality.
 
     Minimises ``sum_k loss(y_k f(x_k)) + beta / 2 * sum_j (||w_j||^2 + a_j^2)``, or the

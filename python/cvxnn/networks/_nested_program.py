@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn._native import core
 from cvxnn.networks._nested_cells import NestedCells
-from cvxnn.networks._parallel_model import Branches, ParallelModel
+from cvxnn.networks._parallel_model import Branches, BranchSolution, ParallelModel
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks._prune import fewest
 from cvxnn.networks._support import support_bound
 
 __all__ = [
-    "NestedSolution",
     "fewest_branches",
     "nested_support",
     "solve_nested",
@@ -28,17 +25,6 @@ Array = NDArray[np.float64]
 _MAX_ROUNDS = 200
 
 
-@dataclass(frozen=True, eq=False)
-class NestedSolution:
-    """Optimum of the program over given nested cells."""
-
-    branches: Branches
-    n_cells: int  # in the program
-    dual: Array  # (n,), or (n, C): feasible for the cells with an interior
-    status: str
-    history: NDArray[np.void]
-
-
 def solve_nested(
     problem: TrainingProblem,
     model: ParallelModel,
@@ -48,7 +34,7 @@ def solve_nested(
     max_time: float | None,
     n_threads: int,
     on_round: OnRound | None = None,
-) -> NestedSolution:
+) -> BranchSolution:
     """Solve the program over the cells among those given that have an interior.
 
     The closures of the others are faces of cells, but possibly not of these. The strength of the
@@ -85,7 +71,7 @@ def solve_nested(
         raw["signs"],
         np.array(raw["targets"], dtype=np.intp),
     )
-    return NestedSolution(
+    return BranchSolution(
         branches,
         len(inside),
         scaled.unscaled_dual(raw),
@@ -140,12 +126,13 @@ def unlisted_support(
     return model.spread * max(supports, default=0.0)
 
 
-def fewest_branches(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> Branches:
-    """Return branches with the same outputs, no more than there are targets of samples.
+def fewest_branches(
+    problem: TrainingProblem, model: ParallelModel, branches: Branches, outputs: Array
+) -> Branches:
+    """Return branches whose outputs, (K, n), add up to the same; no more than there are targets.
 
     A vertex of the combinations that have them (Caratheodory), of no larger norms.
     """
-    outputs = branches.layers(problem.design)[1]
     contributions = np.zeros((len(branches), problem.n_outputs, len(problem.y)))
     rows = np.arange(len(branches))
     contributions[rows, branches.outputs] = branches.output_signs[:, None] * outputs

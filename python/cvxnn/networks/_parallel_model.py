@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from cvxnn.networks._parallel_network import ParallelNetwork
 from cvxnn.networks._problem import TrainingProblem
 
-__all__ = ["REGULARIZERS", "Branches", "ParallelModel", "network_of_branches"]
+__all__ = [
+    "REGULARIZERS",
+    "BranchSolution",
+    "Branches",
+    "ParallelModel",
+    "network_of_branches",
+]
 
 Array = NDArray[np.float64]
 
@@ -46,6 +52,17 @@ class Branches:
         """Return what leaves the first layer, (K, m1, n), and the second, (K, n)."""
         first = np.maximum(self.vectors @ design.T, 0.0)
         return first, np.maximum(np.einsum("kjn,kj->kn", first, self.signs), 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class BranchSolution:
+    """Optimum of a program over given cells of branches."""
+
+    branches: Branches
+    n_cells: int  # in the program
+    dual: Array  # (n,), or (n, C): feasible for the cells with an interior
+    status: str
+    history: NDArray[np.void]
 
 
 @dataclass(frozen=True)

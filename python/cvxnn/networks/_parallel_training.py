@@ -13,12 +13,13 @@ from sklearn.utils import check_random_state
 
 from cvxnn._checks import is_integer, one_of, positive_integer
 from cvxnn.arrangements import TooManyCells
+from cvxnn.networks._branch_search import search_branches
 from cvxnn.networks._chosen_cells import prices_every_cell
 from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
 from cvxnn.networks._low_rank import check_patterns
 from cvxnn.networks._nested_cells import NestedCells, sampled_cells
 from cvxnn.networks._nested_program import fewest_branches, solve_nested
-from cvxnn.networks._nested_search import search_nested
+from cvxnn.networks._nested_search import NestedSpace
 from cvxnn.networks._parallel_certificate import ParallelCertificate, all_cells, support_of
 from cvxnn.networks._parallel_model import (
     REGULARIZERS,
@@ -97,12 +98,12 @@ def train_branches(
     cells, method = _choose(problem, model, patterns, random_state, n_threads)
     if cells is None:
         generator = check_random_state(0 if random_state is None else random_state)
-        solution = search_nested(problem, model, generator, **options)
+        solution = search_branches(NestedSpace(problem, model), generator, **options)
     else:
         solution = solve_nested(problem, model, cells, **options)
-    network = network_of_branches(
-        problem, model, fewest_branches(problem, model, solution.branches)
-    )
+    outputs = solution.branches.layers(problem.design)[1]
+    fewer = fewest_branches(problem, model, solution.branches, outputs)
+    network = network_of_branches(problem, model, fewer)
     objective = network.objective(
         problem.inputs,
         problem.y,

@@ -15,7 +15,7 @@ __all__ = ["POOLINGS", "Patches"]
 Array = NDArray[np.float64]
 Pair = tuple[int, int]
 
-POOLINGS = ("sum", "average")
+POOLINGS = ("sum", "average", "max")
 _USUAL_KERNEL = 3
 
 
@@ -80,7 +80,7 @@ class Patches:
     @property
     def scale(self) -> float:
         """What sums over patches are multiplied with."""
-        return 1.0 if self.pooling == "sum" else 1.0 / self.count
+        return 1.0 / self.count if self.pooling == "average" else 1.0
 
     def of(self, X: Array) -> Array:
         """Return the patches, shape (n K, size): those of a sample one below the other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["relaxed_support"]
+__all__ = ["least_quadratic_bound", "relaxed_support", "rounds_for"]
 
 Array = NDArray[np.float64]
 
@@ -36,15 +36,19 @@ def relaxed_support(
     norms = np.linalg.norm(design, axis=1)
     used = norms > 0.0
     rows, v, norms = design[used], v[used], norms[used]
-    n, d = design.shape
-    affordable = int(_OPERATIONS / (4.0 * n * d**2 + 25.0 * d**3))
     along = (1.0 + slope) / (1.0 - slope)
-    rounds = patience * min(max(affordable, _LEAST_ROUNDS), _MOST_ROUNDS)
-    look_back = _LOOK_BACK if patience == 1 else rounds
+    rounds, look_back = rounds_for(len(design), design.shape[1], patience)
     return max(
         _one_sided(rows, sign * (1.0 - slope) * v, along, norms, floor, rounds, look_back)
         for sign in (1.0, -1.0)
     )
+
+
+def rounds_for(n: int, d: int, patience: int) -> tuple[int, int]:
+    """Return how many steps to take at most, and how many of them must gain together."""
+    affordable = int(_OPERATIONS / (4.0 * n * d**2 + 25.0 * d**3))
+    rounds = patience * min(max(affordable, _LEAST_ROUNDS), _MOST_ROUNDS)
+    return rounds, _LOOK_BACK if patience == 1 else rounds
 
 
 def _one_sided(
@@ -62,10 +66,33 @@ def _one_sided(
     best = float(steepest @ norms) * (1.0 + len(p) * _EPSILON)
     if best <= floor:
         return best
-    d = rows.shape[1]
     c = along * (rows.T @ p)
     above, weight, longest = rows[up], p[up], norms[up]
     below = rows[~up].T @ (rows[~up] * (-p[~up] / norms[~up])[:, None])
+    return least_quadratic_bound(
+        above[:, None], weight, longest, below, c, best, len(p), floor, rounds, look_back
+    )
+
+
+def least_quadratic_bound(
+    above: Array,
+    weight: Array,
+    longest: Array,
+    below: Array,
+    c: Array,
+    best: float,
+    n_terms: int,
+    floor: float,
+    rounds: int,
+    look_back: int,
+) -> float:
+    """Bound half the maximum of ``c . u + sum_k weight_k ||above_k u|| - u' below u`` over unit u.
+
+    `above` has shape (n, K, d) and parts of the norms `longest`, the weights are positive, `best`
+    is a bound to begin with, and c and `below` are sums of `n_terms` terms.
+    """
+    _, K, d = above.shape
+    above = above.reshape(-1, d)
     dual = np.eye(d) / d
     earlier = np.inf
     for step in range(rounds):
@@ -73,11 +100,11 @@ def _one_sided(
             if best > (1.0 - _WORTHWHILE) * earlier:
                 break
             earlier = best
-        spread = np.einsum("kj,kj->k", above @ dual, above)
+        spread = np.einsum("kj,kj->k", above @ dual, above).reshape(-1, K).sum(axis=1)
         z = np.sqrt(np.maximum(spread, (1e-7 * longest) ** 2))
-        convex = 0.5 * above.T @ (above * (weight / z)[:, None])
+        convex = 0.5 * above.T @ (above * np.repeat(weight / z, K)[:, None])
         sizes = np.trace(convex) + np.trace(below)
-        rounding = (len(p) + 10 * d) * _EPSILON * float(sizes + np.linalg.norm(c) + weight @ z)
+        rounding = (n_terms + 10 * d) * _EPSILON * float(sizes + np.linalg.norm(c) + weight @ z)
         value, maximiser = _over_the_ball(convex - below, c)
         best = min(best, 0.5 * (value + 0.5 * float(weight @ z)) + rounding)
         if best <= floor:
