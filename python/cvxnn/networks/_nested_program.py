@@ -12,8 +12,8 @@ from cvxnn.networks._nested_cells import NestedCells
 from cvxnn.networks._parallel_model import Branches, ParallelModel
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
-from cvxnn.networks._prune import fewest
-from cvxnn.networks._support import support_bound
+from cvxnn.networks._prune import fewest_shares
+from cvxnn.networks._support import one_sided_support
 
 __all__ = [
     "NestedSolution",
@@ -135,13 +135,7 @@ def unlisted_support(
     """
     assert model.m1 is not None or model.separate_norms
     spread = 1.0 if model.separate_norms else float(np.sqrt(model.m1 or 1))
-    parts = [np.maximum(v, 0.0), np.maximum(-v, 0.0)]
-    floor = problem.beta / spread
-    return (
-        spread * max(support_bound(problem, part, floor, method) for part in parts if part.any())
-        if v.any()
-        else 0.0
-    )
+    return spread * one_sided_support(problem, v, problem.beta / spread, method)
 
 
 def fewest_branches(problem: TrainingProblem, model: ParallelModel, branches: Branches) -> Branches:
@@ -149,13 +143,12 @@ def fewest_branches(problem: TrainingProblem, model: ParallelModel, branches: Br
 
     A vertex of the combinations that have them (Caratheodory), of no larger norms.
     """
-    outputs = branches.layers(problem.design)[1]
-    contributions = np.zeros((len(branches), problem.n_outputs, len(problem.y)))
-    rows = np.arange(len(branches))
-    contributions[rows, branches.outputs] = branches.output_signs[:, None] * outputs
-    on = np.flatnonzero(outputs.any(axis=1))
-    share = fewest(
-        contributions[on].reshape(len(on), problem.y.size).T, model.norms(branches.vectors[on])
+    share = fewest_shares(
+        problem.n_outputs,
+        branches.layers(problem.design)[1],
+        branches.output_signs,
+        branches.outputs,
+        model.norms(branches.vectors),
     )
-    kept = branches[on[share > 0.0]]
-    return kept.with_vectors(kept.vectors * share[share > 0.0, None, None])
+    kept = np.flatnonzero(share)
+    return branches[kept].with_vectors(branches.vectors[kept] * share[kept, None, None])

@@ -12,7 +12,7 @@ from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._relaxation import relaxed_support
 from cvxnn.networks._spectral import spectral_support
 
-__all__ = ["support_bound"]
+__all__ = ["one_sided_support", "support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
 _BOUND_TOL = 1e-11
@@ -57,6 +57,16 @@ def support_bound(
         )
         support = max(support, bound)
     return support
+
+
+def one_sided_support(
+    problem: TrainingProblem, v: NDArray[np.float64], floor: float, method: str
+) -> float:
+    """Bound the same maximum where only samples count at which v has one sign, or the other."""
+    parts = [np.maximum(v, 0.0), np.maximum(-v, 0.0)]
+    return max(
+        (support_bound(problem, part, floor, method) for part in parts if part.any()), default=0.0
+    )
 
 
 def _support_of_output(
