@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from cvxnn.networks._batched_lbfgs import minimised_rows
 from cvxnn.networks._deep_branches import (
     DeepBranches,
     DeepModel,
@@ -61,14 +62,13 @@ class BranchProblem:
         f = self.outputs(branches, branches.hidden(self.problem.design))
         return self.loss(f) + self.problem.beta * float(branches.sizes.sum())
 
-    def until(self) -> Callable[[Array], None]:
-        """Return a callback that ends a minimisation, which then returns what it has."""
+    def is_late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
 
-        def check(_: Array) -> None:
-            if self.deadline is not None and time.monotonic() > self.deadline:
-                raise StopIteration
-
-        return check
+    def until(self, _: Array) -> None:
+        """End a minimisation, which then returns what it has: a callback."""
+        if self.is_late():
+            raise StopIteration
 
 
 def random_branches(
@@ -145,7 +145,7 @@ def descended(small: BranchProblem, branches: DeepBranches) -> DeepBranches:
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, None)] * count + anything,
-        callback=small.until(),
+        callback=small.until,
         options={"maxiter": _STEPS, "maxfun": 2 * _STEPS, "maxcor": 20, "ftol": 1e-13},
     )
     layers = _unpacked(found.x[count:], begin)
@@ -173,24 +173,18 @@ def climbed(
     lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
     rows = -probes.signs[:, None] * rows / lengths
 
-    def value(parameters: Array) -> tuple[float, Array]:
-        layers = _unpacked(parameters, probes.layers)
+    def value(points: Array, which: NDArray[np.intp]) -> tuple[Array, Array]:
+        layers = _unpacked_rows(points, probes.layers)
         norms = np.maximum(small.model.norms(layers), _TINY)
         outputs = outputs_of(layers, small.problem.design)
-        ratios = np.sum(rows * outputs[-1][:, 0], axis=1) / norms
-        pulled = pulled_back(layers, small.problem.design, outputs, rows / norms[:, None])
+        wanted = rows[which]
+        ratios = np.sum(wanted * outputs[-1][:, 0], axis=1) / norms
+        pulled = pulled_back(layers, small.problem.design, outputs, wanted / norms[:, None])
         by_layers = _less(pulled, ratios / norms, small.model.slopes(layers))
-        return -float(ratios.sum()), -_packed(by_layers)
+        return -ratios, -_packed_rows(by_layers)
 
-    found = minimize(
-        value,
-        _packed(probes.layers),
-        jac=True,
-        method="L-BFGS-B",
-        callback=small.until(),
-        options={"maxiter": _CLIMBS},
-    )
-    probes = replace(probes, layers=_unpacked(found.x, probes.layers))
+    points = minimised_rows(value, _packed_rows(probes.layers), _CLIMBS, small.is_late)
+    probes = replace(probes, layers=_unpacked_rows(points, probes.layers))
     probes = _normalised(small.model, probes)
     gains = -np.sum(v[probes.outputs] * probes.hidden(small.problem.design), axis=1) * probes.signs
     chosen = np.flatnonzero(gains > small.problem.beta * (1.0 + tol))
@@ -207,6 +201,16 @@ def _noise_like(layer: Array, generator: np.random.RandomState) -> Array:
     """Return noise of about the norm of each branch's layer."""
     noise = generator.standard_normal(layer.shape) / np.sqrt(layer.shape[1] * layer.shape[2])
     return np.asarray(np.linalg.norm(layer, axis=(1, 2), keepdims=True) * noise)
+
+
+def _packed_rows(layers: Layers) -> Array:
+    return np.hstack([layer.reshape(len(layer), -1) for layer in layers])
+
+
+def _unpacked_rows(points: Array, like: Layers) -> Layers:
+    ends = np.cumsum([layer[0].size for layer in like])[:-1]
+    parts = zip(np.split(points, ends, axis=1), like, strict=True)
+    return tuple(part.reshape(-1, *layer.shape[1:]) for part, layer in parts)
 
 
 def _packed(layers: Iterable[Array]) -> Array:

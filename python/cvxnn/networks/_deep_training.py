@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
 from cvxnn.networks._branch_certificate import BranchCertificate, TrainedBranches, proved_dual
 from cvxnn.networks._chosen_cells import prices_every_cell
@@ -80,15 +81,17 @@ def train_deep_branches(
     The strength of the problem is `beta` times `DeepModel.strength`.
     """
     generator = check_random_state(0 if random_state is None else random_state)
-    solution = search_deep(
-        problem,
-        model,
-        generator,
-        tol=tol,
-        max_time=max_time,
-        n_threads=n_threads,
-        on_round=on_round,
-    )
+    # products of small matrices, which threads slow down, and whose rounding they change
+    with threadpool_limits(1, user_api="blas"):
+        solution = search_deep(
+            problem,
+            model,
+            generator,
+            tol=tol,
+            max_time=max_time,
+            n_threads=n_threads,
+            on_round=on_round,
+        )
     network = _network_of(problem, model, _fewest(problem, solution.branches))
     objective = network.objective(
         problem.inputs,
