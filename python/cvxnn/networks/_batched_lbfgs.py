@@ -16,17 +16,18 @@ _MEMORY = 8
 _TRIALS = 12  # points on a line
 _DECREASE, _CURVATURE = 1e-4, 0.5  # of the weak Wolfe conditions
 _FIRST = 0.1  # length of the first step against that of the point
-_GAIN = 1e-12  # relative, below which a row is at its minimum
 
 
 def minimised_rows(
     value: Callable[[Array, Rows], tuple[Array, Array]],
     points: Array,
     steps: int,
+    tol: float,
     late: Callable[[], bool],
 ) -> Array:
     """Return a local minimum near each row of `points`, of shape (K, p).
 
+    A row ends when a step makes its value lower by less than a relative `tol`.
     `value` takes points and which rows they are, and returns values and gradients. Line searches by
     bisection ask for the weak Wolfe conditions, with which L-BFGS gets along with kinks (Lewis and
     Overton, Mathematical Programming 141, 2013); a kink that stops one row does not stop others.
@@ -50,7 +51,7 @@ def minimised_rows(
         s[going], y[going] = after - x, g_after - g
         pairs = [*pairs[1 - _MEMORY :], (s, y)]
         points[going], values[going], slopes[going] = after, f_after, g_after
-        going = going[f - f_after > _GAIN * np.abs(f)]
+        going = going[f - f_after > tol * np.abs(f)]
     return points
 
 
@@ -62,7 +63,7 @@ def _searched(
     g: Array,
     d: Array,
 ) -> tuple[Array, Array, Array]:
-    """Return points on the lines from x along d and what `value` says there; x where none is lower."""
+    """Return points along d, with values and gradients; x itself where none is lower."""
     slope = _dot(g, d)
     low, high, t = np.zeros(len(x)), np.full(len(x), np.inf), np.ones(len(x))
     x_best, f_best, g_best = x.copy(), f.copy(), g.copy()

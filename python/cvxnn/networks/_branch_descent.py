@@ -26,7 +26,9 @@ __all__ = ["BranchProblem", "climbed", "descended", "random_branches"]
 Array = NDArray[np.float64]
 
 _STEPS = 500  # of training a network
-_CLIMBS = 150  # of looking for branches that gain
+_TOL = 1e-4  # part of the tolerance, of one step
+_CLIMBS = 100  # of looking for branches that gain
+_CLIMB_TOL = 1e-3
 _THIN = 0.2  # of weights beside those of the one neuron that branches begin with
 _SHAKE = 0.3  # what probes near the branches of a network differ by
 _LEAST = 1e-3  # of the largest branch, for the length of steps
@@ -39,6 +41,7 @@ class BranchProblem:
 
     problem: TrainingProblem
     model: DeepModel
+    tol: float
     deadline: float | None
 
     def seconds_left(self) -> float | None:
@@ -146,7 +149,7 @@ def descended(small: BranchProblem, branches: DeepBranches) -> DeepBranches:
         method="L-BFGS-B",
         bounds=[(0.0, None)] * count + anything,
         callback=small.until,
-        options={"maxiter": _STEPS, "maxfun": 2 * _STEPS, "maxcor": 20, "ftol": 1e-13},
+        options={"maxiter": _STEPS, "maxfun": 2 * _STEPS, "maxcor": 20, "ftol": _TOL * small.tol},
     )
     layers = _unpacked(found.x[count:], begin)
     return _normalised(small.model, replace(branches, layers=layers, sizes=found.x[:count]))
@@ -157,7 +160,6 @@ def climbed(
     network: DeepBranches,
     count: int,
     generator: np.random.RandomState,
-    tol: float,
 ) -> DeepBranches:
     """Return branches that gain more than they cost at the gradient of the loss, of size zero.
 
@@ -183,11 +185,13 @@ def climbed(
         by_layers = _less(pulled, ratios / norms, small.model.slopes(layers))
         return -ratios, -_packed_rows(by_layers)
 
-    points = minimised_rows(value, _packed_rows(probes.layers), _CLIMBS, small.is_late)
+    points = minimised_rows(
+        value, _packed_rows(probes.layers), _CLIMBS, _CLIMB_TOL * small.tol, small.is_late
+    )
     probes = replace(probes, layers=_unpacked_rows(points, probes.layers))
     probes = _normalised(small.model, probes)
     gains = -np.sum(v[probes.outputs] * probes.hidden(small.problem.design), axis=1) * probes.signs
-    chosen = np.flatnonzero(gains > small.problem.beta * (1.0 + tol))
+    chosen = np.flatnonzero(gains > small.problem.beta * (1.0 + small.tol))
     return probes[chosen].with_sizes(np.zeros(len(chosen)))
 
 

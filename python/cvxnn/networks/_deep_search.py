@@ -14,6 +14,7 @@ from cvxnn.networks._deep_branches import DeepBranches, DeepModel
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
+from cvxnn.networks._prune import fewest_shares
 
 __all__ = ["DeepSolution", "search_deep"]
 
@@ -55,10 +56,10 @@ def search_deep(
     start = time.monotonic()
     deadline = None if max_time is None else start + max_time
     scaled = ScaledProblem.from_problem(problem)
-    small = BranchProblem(_scaled(problem, scaled), model, deadline)
+    small = BranchProblem(_scaled(problem, scaled), model, tol, deadline)
 
     def weighed(branches: DeepBranches) -> DeepBranches:
-        return _weighed(small, branches, tol, n_threads)
+        return _weighed(small, branches, n_threads)
 
     first = random_branches(small, _BRANCHES, generator)
     best = weighed(descended(small, first.with_sizes(np.full(len(first), 1.0 / _BRANCHES))))
@@ -77,13 +78,14 @@ def search_deep(
         if round_ == _ROUNDS or earlier - values[-1] <= tol * abs(values[-1]):
             status = "iteration_limit" if round_ == _ROUNDS else "stalled"
             break
-        probes = climbed(small, best, _PROBES, generator, tol)
+        probes = climbed(small, best, _PROBES, generator)
         more = weighed(best.joined(probes))
         more = weighed(more.joined(descended(small, more)))
         value = small.objective(more)
         if value < values[-1]:
             best = more
         values.append(min(value, values[-1]))
+    best = _fewest(small, best)
     sizes = np.ldexp(best.sizes, scaled.b - scaled.a)
     history = np.array(rows, dtype=list(HISTORY.items()))
     return DeepSolution(best.with_sizes(sizes), status, history)
@@ -95,9 +97,7 @@ def _scaled(problem: TrainingProblem, scaled: ScaledProblem) -> TrainingProblem:
     return replace(problem, design=scaled.design, y=scaled.y, beta=scaled.beta, loss=loss)
 
 
-def _weighed(
-    small: BranchProblem, branches: DeepBranches, tol: float, n_threads: int
-) -> DeepBranches:
+def _weighed(small: BranchProblem, branches: DeepBranches, n_threads: int) -> DeepBranches:
     """Return the branches that the Lasso over these, for any output, keeps."""
     heights = np.zeros((len(branches), small.problem.n_outputs))
     heights[np.arange(len(branches)), branches.outputs] = branches.signs * branches.sizes
@@ -105,7 +105,7 @@ def _weighed(
         small.problem,
         branches.hidden(small.problem.design),
         heights,
-        tol=_INNER * tol,
+        tol=_INNER * small.tol,
         max_time=small.seconds_left(),
         n_threads=n_threads,
     )
@@ -115,3 +115,13 @@ def _weighed(
     return replace(
         branches[rows], sizes=np.abs(kept), signs=np.asarray(np.sign(kept)), outputs=outputs
     )
+
+
+def _fewest(small: BranchProblem, branches: DeepBranches) -> DeepBranches:
+    """Return branches with the same outputs, no more than there are targets of samples."""
+    hidden = branches.sizes[:, None] * branches.hidden(small.problem.design)
+    shares = fewest_shares(
+        small.problem.n_outputs, hidden, branches.signs, branches.outputs, branches.sizes
+    )
+    kept = np.flatnonzero(shares)
+    return branches[kept].with_sizes(branches.sizes[kept] * shares[kept])

@@ -18,7 +18,6 @@ from cvxnn.networks._deep_parallel_network import DeepParallelNetwork
 from cvxnn.networks._deep_search import search_deep
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
-from cvxnn.networks._prune import fewest_shares
 from cvxnn.networks._support import one_sided_support
 
 __all__ = ["DeepParallelCertificate", "train_deep_branches"]
@@ -92,7 +91,7 @@ def train_deep_branches(
             n_threads=n_threads,
             on_round=on_round,
         )
-    network = _network_of(problem, model, _fewest(problem, solution.branches))
+    network = _network_of(problem, model, solution.branches)
     objective = network.objective(
         problem.inputs,
         problem.y,
@@ -122,16 +121,6 @@ def train_deep_branches(
     solution.history[-1:]["lower_bound"] = bound
     status = "converged" if certificate.relative_gap <= tol else solution.status
     return TrainedBranches(network, certificate, status, solution.history)
-
-
-def _fewest(problem: TrainingProblem, branches: DeepBranches) -> DeepBranches:
-    """Return branches with the same outputs, no more than there are targets of samples."""
-    hidden = branches.sizes[:, None] * branches.hidden(problem.design)
-    shares = fewest_shares(
-        problem.n_outputs, hidden, branches.signs, branches.outputs, branches.sizes
-    )
-    kept = np.flatnonzero(shares)
-    return branches[kept].with_sizes(branches.sizes[kept] * shares[kept])
 
 
 def _network_of(

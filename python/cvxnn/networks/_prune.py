@@ -116,7 +116,7 @@ def fewest_shares(
     contributions = np.zeros((len(on), n_outputs, hidden.shape[1]))
     contributions[np.arange(len(on)), outputs[on]] = signs[on, None] * hidden[on]
     shares = np.zeros(len(hidden))
-    shares[on] = fewest(contributions.reshape(len(on), -1).T, norms[on])
+    shares[on] = fewest(contributions.reshape(len(on), n_outputs * hidden.shape[1]).T, norms[on])
     return shares
 
 

@@ -62,11 +62,33 @@ def support_bound(
 def one_sided_support(
     problem: TrainingProblem, v: NDArray[np.float64], floor: float, method: str
 ) -> float:
-    """Bound the same maximum where only samples count at which v has one sign, or the other."""
-    parts = [np.maximum(v, 0.0), np.maximum(-v, 0.0)]
-    return max(
-        (support_bound(problem, part, floor, method) for part in parts if part.any()), default=0.0
+    """Bound the same maximum where only inputs count at which v has one sign, or the other.
+
+    Samples with the same input are one, with the sum of v.
+    """
+    support = 0.0
+    for column in np.atleast_2d(v.T):
+        merged, rounding = _over_equal_rows(problem.design, column)
+        for part in (np.maximum(merged, 0.0), np.maximum(-merged, 0.0)):
+            part = part + rounding
+            if part.any():
+                support = max(support, support_bound(problem, part, floor, method))
+    return support
+
+
+def _over_equal_rows(
+    design: NDArray[np.float64], v: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sums of v over equal rows, each in the place of the first, and their rounding."""
+    _, first, group, counts = np.unique(
+        design, axis=0, return_index=True, return_inverse=True, return_counts=True
     )
+    group = group.ravel()
+    merged, rounding = np.zeros(len(v)), np.zeros(len(v))
+    merged[first] = np.bincount(group, v)
+    errors = np.where(counts > 1, counts * np.finfo(np.float64).eps, 0.0)
+    rounding[first] = errors * np.bincount(group, np.abs(v))
+    return merged, rounding
 
 
 def _support_of_output(
