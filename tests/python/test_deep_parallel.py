@@ -11,6 +11,7 @@ from cvxnn import (
     DeepParallelNetwork,
     DeepParallelReLUClassifier,
     DeepParallelReLURegressor,
+    ParallelReLUClassifier,
     ParallelReLURegressor,
     ReLUClassifier,
     ReLURegressor,
@@ -45,6 +46,17 @@ def test_one_width_is_the_three_layer_model(n, seed, regularizer):
     objective = model.certificate_.objective
     assert exact.lower_bound <= objective <= exact.objective * (1.0 + 1e-4)
     assert model.certificate_.lower_bound <= exact.objective
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_one_width_is_the_three_layer_classifier(n_classes):
+    X, _ = gaussian_problem(6, 2, seed=3)
+    labels = np.arange(6) % n_classes
+    exact = ParallelReLUClassifier(0.05, regularizer="power", bias="none", tol=1e-6)
+    model = DeepParallelReLUClassifier(0.05, branch_widths=(2,), bias="none", tol=1e-5)
+    exact, c = (fitted.fit(X, labels).certificate_ for fitted in (exact, model))
+    assert exact.lower_bound <= c.objective <= exact.objective * (1.0 + 1e-4)
+    assert c.lower_bound <= exact.objective
 
 
 @pytest.mark.parametrize("bias", ["none", "regularized"])

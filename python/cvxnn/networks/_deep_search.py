@@ -80,7 +80,9 @@ def search_deep(
             break
         probes = climbed(small, best, _PROBES, generator)
         more = weighed(best.joined(probes))
-        more = weighed(more.joined(descended(small, more)))
+        # both, as branches next to each other do what one at a kink cannot
+        before = more.with_sizes(np.zeros(len(more)))
+        more = weighed(descended(small, more).joined(before))
         value = small.objective(more)
         if value < values[-1]:
             best = more
