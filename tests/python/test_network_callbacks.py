@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import gaussian_problem
 
-from cvxnn import ReLUClassifier, ReLURegressor, ReLURegressorCV
+from cvxnn import DeepParallelReLURegressor, ReLUClassifier, ReLURegressor, ReLURegressorCV
 
 callbacks = pytest.importorskip("sklearn.callback")
 
@@ -53,6 +53,23 @@ def test_rounds(loss, patterns):
     assert np.array_equal(recorder.fitted.predict(X), model.predict(X))
     silent = model.set_callbacks().fit(X, 100.0 * Y)
     assert silent.certificate_.objective == recorder.fitted.certificate_.objective
+
+
+def test_rounds_of_deep_networks():
+    model = DeepParallelReLURegressor(0.1, branch_widths=(2, 2), tol=1e-2)
+    recorder = Recorder()
+    model.set_callbacks(recorder).fit(X, 100.0 * Y)
+    assert recorder.ended == ["round"] * len(model.history_) + ["fit", "teardown"]
+    told = [(r["objective"], r["n_neurons"]) for r in recorder.rounds]
+    assert told == [(r["objective"], r["n_neurons"]) for r in model.history_]
+    # what is left out in the end, to have the fewest branches, makes it no worse
+    assert 0.99 * told[-1][0] <= model.certificate_.objective <= (1.0 + 1e-9) * told[-1][0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # who asks to stop is not warned
+        model.set_callbacks(Recorder(stop_after=2)).fit(X, 100.0 * Y)
+    assert model.status_ == "stopped"
+    assert [r["objective"] for r in model.history_] == [objective for objective, _ in told[:2]]
+    assert model.certificate_.verify(X, 100.0 * Y)
 
 
 @pytest.mark.parametrize("loss", ["squared", "absolute"])

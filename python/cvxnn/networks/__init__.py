@@ -9,6 +9,9 @@ from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._convolutional import ConvReLUClassifier, ConvReLURegressor
 from cvxnn.networks._cv import ReLUClassifierCV, ReLURegressorCV
 from cvxnn.networks._deep_linear import DeepLinearRegressor, LinearCertificate
+from cvxnn.networks._deep_parallel import DeepParallelReLUClassifier, DeepParallelReLURegressor
+from cvxnn.networks._deep_parallel_network import DeepParallelNetwork
+from cvxnn.networks._deep_training import DeepParallelCertificate
 from cvxnn.networks._displays import NetworkDisplay, TrainingDisplay
 from cvxnn.networks._gated import GatedReLUClassifier, GatedReLURegressor
 from cvxnn.networks._gated_network import GatedNetwork
@@ -36,6 +39,10 @@ __all__ = [
     "ConvReLUClassifier",
     "ConvReLURegressor",
     "DeepLinearRegressor",
+    "DeepParallelCertificate",
+    "DeepParallelNetwork",
+    "DeepParallelReLUClassifier",
+    "DeepParallelReLURegressor",
     "GatedNetwork",
     "GatedReLUClassifier",
     "GatedReLURegressor",

@@ -12,9 +12,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cvxnn._callbacks import CallbackSupportMixin, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
+from cvxnn.networks._branch_certificate import TrainedBranches
 from cvxnn.networks._chosen_cells import choose_cells
 from cvxnn.networks._ends import warn_of_end
-from cvxnn.networks._parallel_training import TrainedBranches
 from cvxnn.networks._pooled_training import TrainedFilters
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, train

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from itertools import count, takewhile
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -22,7 +23,7 @@ _NOTES = ("feature_names", "classes")
 
 
 class SavedInFiles:
-    """Base of the networks, which are dataclasses of arrays, numbers and strings."""
+    """Base of the networks: dataclasses of arrays, tuples of arrays, numbers and strings."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the network to one npz file, replacing what was there only once it is complete.
@@ -58,7 +59,7 @@ class SavedInFiles:
 
         Returns
         -------
-        Network, GatedNetwork, ConvNetwork or ConvLinearNetwork
+        Network, GatedNetwork, ConvNetwork or another
             Of the class that this is called on.
 
         Raises
@@ -73,7 +74,15 @@ class SavedInFiles:
 
 def save_network(path: str | os.PathLike[str], network: Any, **notes: Any) -> None:
     """Write a network, and beside it the names of its features and classes if given."""
-    arrays = {field.name: np.asarray(getattr(network, field.name)) for field in fields(network)}
+    arrays = {}
+    for field in fields(network):
+        value = getattr(network, field.name)
+        parts = (
+            {f"{field.name}_{i}": part for i, part in enumerate(value)}
+            if isinstance(value, tuple)
+            else {field.name: value}
+        )
+        arrays.update({name: np.asarray(part) for name, part in parts.items()})
     told = {name: np.asarray(note) for name, note in notes.items() if note is not None}
     _npz.save(path, _FORMAT, {"kind": np.array(type(network).__name__), **arrays, **told})
 
@@ -95,10 +104,19 @@ def _values(arrays: Mapping[str, NDArray[Any]], kind: Any) -> dict[str, Any]:
     """Return the values of a network's fields; one with a default may be missing."""
     values: dict[str, Any] = {}
     for field in fields(kind):
-        if field.name not in arrays and field.default is not MISSING:
-            continue
-        array = arrays[field.name]
-        if array.dtype.kind not in ("f" if array.ndim else "fU"):
-            raise ValueError(f"its {field.name} holds values of type {array.dtype}")
-        values[field.name] = array if array.ndim else array.item()
+        name = field.name
+        if f"{name}_0" in arrays:  # a tuple of arrays
+            parts = (f"{name}_{i}" for i in count())
+            values[name] = tuple(
+                _value(arrays, part) for part in takewhile(arrays.__contains__, parts)
+            )
+        elif name in arrays or field.default is MISSING:
+            values[name] = _value(arrays, name)
     return values
+
+
+def _value(arrays: Mapping[str, NDArray[Any]], name: str) -> Any:
+    array = arrays[name]
+    if array.dtype.kind not in ("f" if array.ndim else "fU"):
+        raise ValueError(f"its {name} holds values of type {array.dtype}")
+    return array if array.ndim else array.item()

@@ -10,8 +10,8 @@ from cvxnn.networks._nested_cells import NestedCells
 from cvxnn.networks._parallel_model import Branches, BranchSolution, ParallelModel
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
-from cvxnn.networks._prune import fewest
-from cvxnn.networks._support import support_bound
+from cvxnn.networks._prune import fewest_shares
+from cvxnn.networks._support import one_sided_support
 
 __all__ = [
     "fewest_branches",
@@ -120,10 +120,7 @@ def unlisted_support(
     neurons at the positive or the negative part of v, times the most that the norms of
     first-layer neurons add up to.
     """
-    parts = [np.maximum(v, 0.0), np.maximum(-v, 0.0)]
-    floor /= model.spread
-    supports = [support_bound(problem, part, floor, method) for part in parts if part.any()]
-    return model.spread * max(supports, default=0.0)
+    return model.spread * one_sided_support(problem, v, floor / model.spread, method)
 
 
 def fewest_branches(
@@ -133,12 +130,12 @@ def fewest_branches(
 
     A vertex of the combinations that have them (Caratheodory), of no larger norms.
     """
-    contributions = np.zeros((len(branches), problem.n_outputs, len(problem.y)))
-    rows = np.arange(len(branches))
-    contributions[rows, branches.outputs] = branches.output_signs[:, None] * outputs
-    on = np.flatnonzero(outputs.any(axis=1))
-    share = fewest(
-        contributions[on].reshape(len(on), problem.y.size).T, model.norms(branches.vectors[on])
+    share = fewest_shares(
+        problem.n_outputs,
+        outputs,
+        branches.output_signs,
+        branches.outputs,
+        model.norms(branches.vectors),
     )
-    kept = branches[on[share > 0.0]]
-    return kept.with_vectors(kept.vectors * share[share > 0.0, None, None])
+    kept = np.flatnonzero(share)
+    return branches[kept].with_vectors(branches.vectors[kept] * share[kept, None, None])

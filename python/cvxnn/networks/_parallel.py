@@ -4,64 +4,35 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import _check_sample_weight
-
-from cvxnn._callbacks import fit_tasks
-from cvxnn._checks import one_of, positive_number, positive_or_none
-from cvxnn._threads import thread_count
-from cvxnn.networks._base import ConvexEstimator
+from cvxnn._checks import one_of
+from cvxnn.networks._branch_certificate import TrainedBranches
 from cvxnn.networks._classifier import ConvexClassifier
-from cvxnn.networks._ends import warn_of_end
+from cvxnn.networks._parallel_base import ParallelEstimator
+from cvxnn.networks._parallel_model import ParallelModel
 from cvxnn.networks._parallel_training import checked_model, train_branches
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._regressors import ConvexRegressor
 
 __all__ = ["ParallelReLUClassifier", "ParallelReLURegressor"]
 
-Array = NDArray[np.float64]
 
-
-class _ParallelEstimator(ConvexEstimator):
-    """Training of both, in place of that of two-layer networks."""
+class _ThreeLayerEstimator(ParallelEstimator):
+    """Base of both."""
 
     regularizer: str
     m1: Any
     m2: int
 
-    def _fit(
-        self, X: Array, y: Array, sample_weight: ArrayLike | None, labels: Any, **model: Any
-    ) -> None:
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        tol = positive_number("tol", self.tol)
-        max_time = positive_or_none("max_time", self.max_time)
-        beta = positive_number("beta", self.beta)
-        branches = checked_model(self.regularizer, self.m1, self.m2)
-        one_of("bias", self.bias, ("regularized", "none"))
-        problem = TrainingProblem.from_arrays(
-            X, y, beta=beta * branches.strength, bias=self.bias, sample_weight=weight, **model
-        )
-        with fit_tasks(self, X, labels, weight) as tasks:
-            trained = train_branches(
-                problem,
-                beta,
-                branches,
-                self.patterns,
-                self.random_state,
-                tol=tol,
-                max_time=max_time,
-                n_threads=thread_count(self.n_jobs),
-                on_round=tasks.on_progress,
-            )
-        self._keep(trained)
-        searched = trained.certificate.method in ("branch_and_bound", "relaxation")
-        ended = searched and trained.status == "stalled"  # by itself; its bound is another matter
-        if trained.status not in ("converged", "stopped") and not ended:
-            warn_of_end(self, stacklevel=4)
+    def _branch_model(self) -> ParallelModel:
+        return checked_model(self.regularizer, self.m1, self.m2)
+
+    def _train_branches(
+        self, problem: TrainingProblem, beta: float, branches: Any, **options: Any
+    ) -> TrainedBranches:
+        return train_branches(problem, beta, branches, self.patterns, self.random_state, **options)
 
 
-class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):
+class ParallelReLURegressor(_ThreeLayerEstimator, ConvexRegressor):
     """Three-layer ReLU network of parallel branches for regression, by convex optimisation.
 
     Minimises ``sum_k loss(f(x_k), y_k) + beta R`` over the networks of `ParallelNetwork` with any
@@ -181,7 +152,7 @@ class ParallelReLURegressor(_ParallelEstimator, ConvexRegressor):
         return {"loss": loss, "delta": self.delta, "rank": self.rank}
 
 
-class ParallelReLUClassifier(_ParallelEstimator, ConvexClassifier):
+class ParallelReLUClassifier(_ThreeLayerEstimator, ConvexClassifier):
     """Three-layer ReLU network of parallel branches for classification, by convex optimisation.
 
     Minimises ``sum_k loss(y_k f(x_k)) + beta R``, or the cross-entropy for more than two classes as

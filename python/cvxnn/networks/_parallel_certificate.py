@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from cvxnn.networks._gap import HasGap
+from cvxnn.networks._branch_certificate import BranchCertificate
 from cvxnn.networks._nested_cells import NestedCells, every_nested_cell, lumped_cells
 from cvxnn.networks._nested_program import nested_support, unlisted_support
 from cvxnn.networks._parallel_model import ParallelModel
@@ -18,8 +18,8 @@ __all__ = ["ParallelCertificate", "all_cells", "support_of"]
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True, eq=False)
-class ParallelCertificate(HasGap):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParallelCertificate(BranchCertificate):
     """How far a parallel three-layer network can be from the optimum of its training problem.
 
     Parameters
@@ -35,14 +35,14 @@ class ParallelCertificate(HasGap):
         How the bound was proved: by a list of the patterns of both layers, all of them or those
         given, or for all of them from two-layer networks, priced by "branch_and_bound" or
         "relaxation" (valid, but loose).
-    n_cells : int
-        Number of patterns of both layers that were looked at.
     dual : ndarray of shape (n, C)
         The feasible point of the dual problem whose value is `lower_bound`.
     beta, loss, bias, delta : float, str, str, float
         The training problem.
     model : ParallelModel
         Its regulariser and the widths of branches.
+    n_cells : int
+        Number of patterns of both layers that were looked at.
     cells : NestedCells or None
         The patterns that a bound of scope "patterns" is about.
     rank : int or None
@@ -50,58 +50,17 @@ class ParallelCertificate(HasGap):
         part of the bound.
     """
 
-    objective: float
-    lower_bound: float
-    scope: str
-    method: str
     n_cells: int
-    dual: Array = field(repr=False)
-    beta: float
-    loss: str
-    bias: str
-    delta: float
     model: ParallelModel
     cells: NestedCells | None = field(default=None, repr=False)
-    rank: int | None = None
 
-    def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
-        """Prove the lower bound again, from the dual vector and the data alone.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            The training inputs.
-        y : array-like of shape (n,) or (n, C)
-            The targets as the loss sees them: -1 and 1, or one-hot, for classifiers.
-        sample_weight : array-like of shape (n,), optional
-            The weights used in training.
-
-        Returns
-        -------
-        bool
-            Whether the bound holds, up to a relative 1e-9 for rounding.
-        """
-        problem = TrainingProblem.from_arrays(
-            X,
-            y,
-            loss=self.loss,
-            delta=self.delta,
-            beta=self.beta * self.model.strength,
-            bias=self.bias,
-            sample_weight=sample_weight,
-            rank=self.rank,
-        )
-        shape = problem.n_all, problem.n_outputs
-        if self.dual.shape != shape or not np.isfinite(self.dual).all():
-            return False
-        v = problem.gather(self.dual)
+    def _support(self, problem: TrainingProblem, v: Array) -> float:
         cells = self.cells
         if cells is not None:
             cells = cells.with_samples(problem.first_sample)
         elif self.method == "cells":
             cells = all_cells(problem, self.model, 1)
-        proved, _ = problem.bound_from(v, support_of(problem, self.model, cells, v, self.method))
-        return bool(proved >= self.lower_bound - 1e-9 * abs(self.lower_bound))
+        return support_of(problem, self.model, cells, v, self.method)
 
 
 def all_cells(problem: TrainingProblem, model: ParallelModel, n_threads: int) -> NestedCells:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from math import comb
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from cvxnn._checks import is_integer, one_of, positive_integer
 from cvxnn.arrangements import TooManyCells
+from cvxnn.networks._branch_certificate import TrainedBranches, proved_dual
 from cvxnn.networks._branch_search import search_branches
 from cvxnn.networks._chosen_cells import prices_every_cell
 from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
@@ -26,27 +25,13 @@ from cvxnn.networks._parallel_model import (
     ParallelModel,
     network_of_branches,
 )
-from cvxnn.networks._parallel_network import ParallelNetwork
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
 
-__all__ = ["TrainedBranches", "checked_model", "train_branches"]
-
-Array = NDArray[np.float64]
+__all__ = ["checked_model", "train_branches"]
 
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge", "multinomial")
 _AUTO_CELLS = 20_000  # of both layers, up to which "auto" lists them all
-
-
-@dataclass(frozen=True, eq=False)
-class TrainedBranches:
-    """What a fit produces."""
-
-    network: ParallelNetwork
-    certificate: ParallelCertificate
-    status: str
-    history: NDArray[np.void]
-    guaranteed_ratio: float | None = None  # with a projection
 
 
 def checked_model(regularizer: Any, m1: Any, m2: Any) -> ParallelModel:
@@ -115,11 +100,7 @@ def train_branches(
         sample_weight=problem.weight,
     )
     price = partial(support_of, model=model, cells=cells, method=method, n_threads=n_threads)
-    _, dual = problem.bound_from(solution.dual, price(problem, v=solution.dual))
-    # as it will be verified: at another length of v, rounding is another
-    dual = problem.spread(dual)
-    v = problem.gather(dual)
-    bound, _ = problem.bound_from(v, price(problem, v=v))
+    bound, dual = proved_dual(problem, solution.dual, lambda v: price(problem, v=v))
     design_bound = bound
     if problem.projection is not None:
         support = price(replace(problem, projection=None), v=solution.dual)

@@ -8,7 +8,7 @@ from scipy.optimize import linprog, nnls
 
 from cvxnn.networks._activations import activated
 
-__all__ = ["fewest", "pruned_layers", "pruned_thresholds"]
+__all__ = ["fewest", "fewest_shares", "pruned_layers", "pruned_thresholds"]
 
 Array = NDArray[np.float64]
 
@@ -105,6 +105,21 @@ def _balanced(hidden: Array, outputs: Array, order: int) -> tuple[Array, Array]:
     into = root / np.linalg.norm(hidden, axis=1)
     out = root / np.linalg.norm(outputs, order, axis=1)
     return hidden * into[:, None], outputs * out[:, None]
+
+
+def fewest_shares(
+    n_outputs: int, hidden: Array, signs: Array, outputs: NDArray[np.intp], norms: Array
+) -> Array:
+    """Return the shares of branches that have the same outputs together, n C of them at most.
+
+    Branches put ``hidden`` (K, n) times their sign to one output each; norms do not grow.
+    """
+    on = np.flatnonzero(hidden.any(axis=1))
+    contributions = np.zeros((len(on), n_outputs, hidden.shape[1]))
+    contributions[np.arange(len(on)), outputs[on]] = signs[on, None] * hidden[on]
+    shares = np.zeros(len(hidden))
+    shares[on] = fewest(contributions.reshape(len(on), n_outputs * hidden.shape[1]).T, norms[on])
+    return shares
 
 
 def fewest(contributions: Array, strengths: Array) -> Array:

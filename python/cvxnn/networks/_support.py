@@ -16,7 +16,7 @@ from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._relaxation import relaxed_support
 from cvxnn.networks._spectral import spectral_support
 
-__all__ = ["joint_bound", "support_bound"]
+__all__ = ["joint_bound", "one_sided_support", "support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
 _JOINT_TOL = 1e-9  # of directions of several outputs
@@ -99,6 +99,38 @@ def joint_bound(
         tol=_JOINT_TOL if tol is None else tol,
         most=0 if relaxed else _JOINT_VALUES,
     )
+
+
+def one_sided_support(
+    problem: TrainingProblem, v: NDArray[np.float64], floor: float, method: str
+) -> float:
+    """Bound the same maximum where only inputs count at which v has one sign, or the other.
+
+    Samples with the same input are one, with the sum of v.
+    """
+    support = 0.0
+    for column in np.atleast_2d(v.T):
+        merged, rounding = _over_equal_rows(problem.design, column)
+        for part in (np.maximum(merged, 0.0), np.maximum(-merged, 0.0)):
+            part = part + rounding
+            if part.any():
+                support = max(support, support_bound(problem, part, floor, method))
+    return support
+
+
+def _over_equal_rows(
+    design: NDArray[np.float64], v: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sums of v over equal rows, each in the place of the first, and their rounding."""
+    _, first, group, counts = np.unique(
+        design, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    group = group.ravel()
+    merged, rounding = np.zeros(len(v)), np.zeros(len(v))
+    merged[first] = np.bincount(group, v)
+    errors = np.where(counts > 1, counts * np.finfo(np.float64).eps, 0.0)
+    rounding[first] = errors * np.bincount(group, np.abs(v))
+    return merged, rounding
 
 
 def _support_of_output(
