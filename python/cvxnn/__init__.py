@@ -7,6 +7,9 @@ from importlib.metadata import version
 from cvxnn import arrangements, group_lasso
 from cvxnn.networks import (
     Certificate,
+    CircularNetwork,
+    CircularReLUClassifier,
+    CircularReLURegressor,
     ConvLinearCertificate,
     ConvLinearNetwork,
     ConvLinearRegressor,
@@ -24,6 +27,9 @@ from cvxnn.networks import (
     NarrowReLURegressor,
     Network,
     NetworkDisplay,
+    NormCertificate,
+    NormReLUClassifier,
+    NormReLURegressor,
     OptimalSet,
     ParallelCertificate,
     ParallelNetwork,
@@ -45,6 +51,9 @@ from cvxnn.networks import (
 
 __all__ = [
     "Certificate",
+    "CircularNetwork",
+    "CircularReLUClassifier",
+    "CircularReLURegressor",
     "ConvLinearCertificate",
     "ConvLinearNetwork",
     "ConvLinearRegressor",
@@ -62,6 +71,9 @@ __all__ = [
     "NarrowReLURegressor",
     "Network",
     "NetworkDisplay",
+    "NormCertificate",
+    "NormReLUClassifier",
+    "NormReLURegressor",
     "OptimalSet",
     "ParallelCertificate",
     "ParallelNetwork",

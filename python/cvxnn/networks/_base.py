@@ -14,6 +14,7 @@ from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
 from cvxnn.networks._chosen_cells import choose_cells
 from cvxnn.networks._ends import warn_of_end
+from cvxnn.networks._norm_training import TrainedNorm
 from cvxnn.networks._parallel_training import TrainedBranches
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, train
@@ -68,7 +69,7 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
         if fell_short(trained):
             warn_of_end(self, stacklevel=4)
 
-    def _keep(self, trained: Trained | TrainedBranches) -> None:
+    def _keep(self, trained: Trained | TrainedBranches | TrainedNorm) -> None:
         self.network_: Any = trained.network
         self.certificate_: Any = trained.certificate
         self.status_ = trained.status

@@ -96,6 +96,7 @@ class Network(SavedInFiles):
         delta: float = 1.0,
         bias: str = "regularized",
         sample_weight: ArrayLike | None = None,
+        hidden_norm: str = "l2",
     ) -> float:
         """Evaluate the training objective of this network by its forward pass.
 
@@ -125,13 +126,24 @@ class Network(SavedInFiles):
             weights; hidden ones and one of the output, not penalised; none.
         sample_weight : array-like of shape (n,), optional
             Weights of the samples in the loss.
+        hidden_norm : {"l2", "l1", "linf"}
+            The norm of w_j, with another than the first as in `NormReLURegressor`; these do not go
+            with biases that are not penalised, nor with "threshold".
 
         Returns
         -------
         float
         """
         return two_layer_objective(
-            self, X, y, beta=beta, loss=loss, delta=delta, bias=bias, sample_weight=sample_weight
+            self,
+            X,
+            y,
+            beta=beta,
+            loss=loss,
+            delta=delta,
+            bias=bias,
+            sample_weight=sample_weight,
+            hidden_norm=hidden_norm,
         )
 
     def prune(self, X: ArrayLike) -> Network:
