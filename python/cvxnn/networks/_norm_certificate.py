@@ -11,7 +11,7 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._chosen_cells import list_every_cell
 from cvxnn.networks._gap import HasGap
 from cvxnn.networks._hidden_norm import HiddenNorm, hidden_norm
-from cvxnn.networks._norm_program import cells_support
+from cvxnn.networks._norm_program import cell_supports
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows
 from cvxnn.networks._support import support_bound
 
@@ -122,7 +122,8 @@ def support_of(
     if method == "cells" and cells is None:
         cells = list_every_cell(problem, n_threads).cells
     if cells is not None:
-        support = cells_support(problem, norm, cells, v, n_threads=n_threads)
+        supports = cell_supports(problem, norm, cells, v, n_threads=n_threads)
+        support = float(supports.max(initial=0.0))
     else:
         support = _hull_support(problem, norm, v)
         if support > problem.beta:

@@ -15,7 +15,14 @@ from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks._prune import fewest
 
-__all__ = ["NormNeurons", "NormSolution", "bytes_of_cell", "cells_support", "solve_over_cells"]
+__all__ = [
+    "NormNeurons",
+    "NormSolution",
+    "bytes_of_cell",
+    "cell_supports",
+    "solve_over_cells",
+    "tidied",
+]
 
 Array = NDArray[np.float64]
 
@@ -118,7 +125,7 @@ def solve_over_cells(
     neurons = NormNeurons(vectors, signs[used], targets[used], np.tile(rows, repeats)[used])
     history = [tuple(scaled.progress(step)[name] for name in HISTORY) for step in raw["history"]]
     return NormSolution(
-        _tidy(problem, norm, neurons, 0.1 * tol),
+        neurons,
         len(masks),
         scaled.unscaled_dual(raw),
         raw["status"],
@@ -126,42 +133,43 @@ def solve_over_cells(
     )
 
 
-def cells_support(
+def cell_supports(
     problem: TrainingProblem, norm: HiddenNorm, cells: Cells, v: Array, *, n_threads: int = 1
-) -> float:
-    """Bound max ``|v . (X u)_+|`` over N(u) <= 1 in the given cells from above, each target alone.
+) -> Array:
+    """Bound max ``|v . (X u)_+|`` over N(u) <= 1 in each cell from above, for the worst target.
 
     Below the strength of the problem it is not resolved. What the transform of the design rounds
-    off is an entry of its own, whose modulus is at most N(u).
+    off is an entry of its own, whose modulus is at most N(u). Shape (P,).
     """
     design, exponent = problem.scaled_design()
     rounding = np.zeros(len(design)) if norm.exact else norm.rounding(design)
     size = max(1, _BATCH_BYTES // bytes_of_cell(problem, norm))
-    support = 0.0
-    for column in np.atleast_2d(v.T):
-        exponent_of_v = int(np.frexp(np.abs(column).max())[1])
-        column = np.ldexp(column, -exponent_of_v)
-        shift = exponent + exponent_of_v
-        for first in range(0, cells.n_cells, size):
-            masks = cells[first : first + size].to_dense()
-            outputs, cones = _blocks(design, norm, masks)
-            if not norm.exact:
-                outputs = np.pad(outputs, [(0, 0), (0, 0), (0, 1)])
-                cones = np.pad(cones, [(0, 0), (0, 0), (0, 1)])
-                cones[:, : len(design), -1] = rounding
+    supports = np.zeros(cells.n_cells)
+    for first in range(0, cells.n_cells, size):
+        batch = slice(first, first + size)
+        outputs, cones = _blocks(design, norm, cells[batch].to_dense())
+        if not norm.exact:
+            outputs = np.pad(outputs, [(0, 0), (0, 0), (0, 1)])
+            cones = np.pad(cones, [(0, 0), (0, 0), (0, 1)])
+            cones[:, : len(design), -1] = rounding
+        outputs, cones = np.concatenate([outputs, -outputs]), np.concatenate([cones, cones])
+        for column in np.atleast_2d(v.T):
+            exponent_of_v = int(np.frexp(np.abs(column).max())[1])
+            shift = exponent + exponent_of_v
+            scaled = np.ldexp(column, -exponent_of_v)
             both = core.price_blocks(
-                np.concatenate([outputs, -outputs]),
-                np.concatenate([cones, cones]),
-                column,
+                outputs,
+                cones,
+                scaled,
                 threshold=float(np.clip(np.ldexp(problem.beta, -shift), 1e-300, 1e300)),
                 parts=norm.parts,
                 n_free=norm.n_free + (not norm.exact),
                 n_threads=n_threads,
             )
-            lost = 1.0 + 1e-9  # rounding of rounding
-            largest = float(both.max()) + lost * float(np.abs(column) @ rounding)
-            support = max(support, float(np.ldexp(largest, shift)))
-    return support
+            lost = (1.0 + 1e-9) * float(np.abs(scaled) @ rounding)  # rounding of rounding
+            found = np.ldexp(both.reshape(2, -1).max(axis=0) + lost, shift)
+            supports[batch] = np.maximum(supports[batch], found)
+    return supports
 
 
 def bytes_of_cell(problem: TrainingProblem, norm: HiddenNorm) -> int:
@@ -200,7 +208,7 @@ def _nothing(problem: TrainingProblem, n_cells: int) -> NormSolution:
     return NormSolution(zero, n_cells, problem.null_gradient(), "converged", history)
 
 
-def _tidy(
+def tidied(
     problem: TrainingProblem, norm: HiddenNorm, neurons: NormNeurons, slack: float
 ) -> NormNeurons:
     """Return as many neurons as there are targets of samples at most, with parts that are zero.

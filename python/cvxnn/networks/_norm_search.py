@@ -27,6 +27,7 @@ _PROBE_STEPS = 60
 _ADDED = 60  # cells a round, at most
 _ROUNDS = 100
 _PATIENCE = 3  # rounds that together must gain a relative `tol`
+_NEGLIGIBLE = 1e-6  # of the largest neuron
 _INNER = 0.3  # part of the tolerance for the program over the cells found
 
 
@@ -75,7 +76,9 @@ def search_over_norm(
             status = "stalled"
             break
         found = core.locate_cells(problem.design, np.asfortranarray(probes), n_threads)[0]
-        tried = np.unique(np.concatenate([packed[best.neurons.cells], found]), axis=0)
+        norms = norm.values(best.neurons.vectors)
+        kept = best.neurons.cells[norms > _NEGLIGIBLE * norms.max(initial=0.0)]
+        tried = np.unique(np.concatenate([packed[kept], found]), axis=0)
         next_ = solve(Cells(tried, len(problem.design)))
         if next_.neurons.objective(problem, norm) <= objective:  # or ended by the deadline
             best, packed = next_, tried

@@ -16,7 +16,8 @@ from cvxnn.arrangements._counting import refuse_more_cells
 from cvxnn.networks._chosen_cells import choose_cells, list_every_cell, prices_every_cell
 from cvxnn.networks._hidden_norm import HiddenNorm
 from cvxnn.networks._norm_certificate import NormCertificate, support_of
-from cvxnn.networks._norm_program import NormNeurons, bytes_of_cell, solve_over_cells
+from cvxnn.networks._norm_program import NormNeurons, tidied
+from cvxnn.networks._norm_rounds import solve_by_rounds
 from cvxnn.networks._norm_search import search_over_norm
 from cvxnn.networks._problem import TrainingProblem, cells_of_samples
 from cvxnn.networks._program import OnRound
@@ -26,8 +27,9 @@ __all__ = ["TrainedNorm", "train_under_norm"]
 Array = NDArray[np.float64]
 
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge", "multinomial")
-_AUTO_CELLS = 2_000  # up to which "auto" lists them all
-_MOST_BYTES = 2**30  # of the blocks of the program
+_AUTO_WORK = 1e7  # entries of all blocks, up to which "auto" lists and prices every cell
+_EXACT_CELLS = 1_000_000
+_FEASIBLE = 1.0 + 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,22 +64,24 @@ def train_under_norm(
         "n_threads": n_threads,
         "on_round": on_round,
     }
-    cells, method = _choose(problem, norm, patterns, random_state, n_threads)
+    cells, method = _choose(problem, patterns, random_state, n_threads)
     if cells is None:
         generator = check_random_state(0 if random_state is None else random_state)
         solution = search_over_norm(problem, norm, generator, **options)
     else:
-        solution = solve_over_cells(problem, norm, cells, **options)
-    network = network_of(solution.neurons)
+        solution = solve_by_rounds(problem, norm, cells, **options)
+    network = network_of(tidied(problem, norm, solution.neurons, 0.1 * tol))
 
-    def support(v: Array) -> float:
-        return support_of(problem, norm, cells, v, method, n_threads=n_threads)
+    def bounded(dual: Array) -> tuple[float, Array, float]:
+        v = problem.gather(dual)
+        support = support_of(problem, norm, cells, v, method, n_threads=n_threads)
+        return *problem.bound_from(v, support), support
 
-    _, dual = problem.bound_from(solution.dual, support(solution.dual))
-    # as it will be verified: at another length of v, rounding is another
-    dual = problem.spread(dual)
-    v = problem.gather(dual)
-    bound, _ = problem.bound_from(v, support(v))
+    dual = problem.spread(solution.dual)
+    bound, feasible, support = bounded(dual)
+    if support > problem.beta * _FEASIBLE:
+        dual = problem.spread(feasible)
+        bound, _, _ = bounded(dual)  # as it will be verified: rounding is another
     given = cells if method == "patterns" else None
     certificate = NormCertificate(
         objective=objective_of(network),
@@ -103,18 +107,14 @@ def train_under_norm(
 
 
 def _choose(
-    problem: TrainingProblem,
-    norm: HiddenNorm,
-    patterns: Any,
-    random_state: Any,
-    n_threads: int,
+    problem: TrainingProblem, patterns: Any, random_state: Any, n_threads: int
 ) -> tuple[Cells | None, str]:
     """Return the cells of the program and the method of its bound; no cells to search for them."""
     if not (isinstance(patterns, str) and patterns in ("auto", "exact")):
         return choose_cells(problem, patterns, random_state, n_threads).cells, "patterns"
-    limit = _MOST_BYTES // bytes_of_cell(problem, norm)
+    limit = _EXACT_CELLS
     if patterns == "auto":
-        limit = min(limit, _AUTO_CELLS)
+        limit = min(limit, int(_AUTO_WORK // (problem.design.size * problem.n_outputs)))
     try:
         refuse_more_cells(core.Arrangement(problem.design), limit)
         return list_every_cell(problem, n_threads).cells, "cells"
