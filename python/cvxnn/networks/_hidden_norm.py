@@ -46,7 +46,8 @@ class HiddenNorm:
     def by_part(self, vectors: Array) -> Array:
         """Return the entries in parts, shape (m, parts, length)."""
         z = self.entries(vectors)
-        return z[:, : z.shape[1] - self.n_free].reshape(len(z), self.parts, -1)
+        counted = z.shape[1] - self.n_free
+        return z[:, :counted].reshape(len(z), self.parts, counted // self.parts)
 
     def values(self, vectors: Array) -> Array:
         """Return N of each row."""
@@ -60,7 +61,7 @@ class HiddenNorm:
         parts = self.by_part(vectors)
         lengths = np.linalg.norm(parts, axis=2, keepdims=True)
         directions = parts / np.where(lengths > 0.0, lengths, 1.0)
-        return np.asarray(directions.reshape(len(parts), -1) @ self.inverse.T)
+        return np.asarray(directions.reshape(len(parts), self.basis.shape[1]) @ self.inverse.T)
 
     def without_small_parts(self, vectors: Array, share: float) -> Array:
         """Return vectors without the parts below a share of the largest part of a vector."""
@@ -69,7 +70,7 @@ class HiddenNorm:
         parts = self.by_part(vectors)
         lengths = np.linalg.norm(parts, axis=2)
         small = lengths <= share * lengths.max(axis=1, initial=0.0, keepdims=True)
-        kept = np.where(small[:, :, None], 0.0, parts).reshape(len(parts), -1)
+        kept = np.where(small[:, :, None], 0.0, parts).reshape(len(parts), self.basis.shape[1])
         return np.asarray(kept @ self.basis.T)
 
     def corners(self) -> Array | None:
