@@ -100,9 +100,24 @@ def best_of_descents(X, y, beta, norm, runs=3, neurons=6):
             cost = 0.5 * np.sum(weights**2)
         else:
             u, cost = p[:, :1] ** 2 * np.sin(q), np.sum(p[:, 0] ** 2)
-        f = np.maximum(X @ u.T, 0.0) @ signs
-        return 0.5 * np.sum((f - y) ** 2) + beta * cost
+        hidden = X @ u.T
+        f = np.maximum(hidden, 0.0) @ signs
+        by_u = ((hidden > 0.0) * (f - y)[:, None] * signs).T @ X
+        if norm == "l1":
+            slopes = by_u * q, by_u * p
+        elif norm == "circular":
+            spectrum = np.fft.rfft(by_u)
+            slopes = [np.fft.irfft(spectrum * np.conj(np.fft.rfft(w)), n=d) for w in (q, p)]
+        else:
+            by_p = np.zeros_like(p)
+            by_p[:, 0] = 2.0 * p[:, 0] * np.sum(by_u * np.sin(q), axis=1)
+            slopes = by_p, by_u * p[:, :1] ** 2 * np.cos(q)
+        by_cost = weights if norm != "linf" else np.zeros((2, neurons, d))
+        if norm == "linf":
+            by_cost[0, :, 0] = 2.0 * p[:, 0]
+        slope = np.concatenate([part.ravel() for part in slopes]) + beta * by_cost.ravel()
+        return 0.5 * np.sum((f - y) ** 2) + beta * cost, slope
 
     random = np.random.default_rng(0)
     starts = random.standard_normal((runs, 2 * neurons * d))
-    return min(minimize(objective, x, method="L-BFGS-B").fun for x in starts)
+    return min(minimize(objective, x, jac=True, method="L-BFGS-B").fun for x in starts)

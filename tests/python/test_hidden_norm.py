@@ -51,7 +51,7 @@ def test_optimum_is_that_of_cvxpy_and_no_descent_is_below(norm, seed):
 def test_descents_come_close(norm):
     X, y = gaussian_problem(5, 2, seed=1)
     best = regressor(norm, 0.1, tol=3e-7).fit(X, y).certificate_.objective
-    assert best_of_descents(X, y, 0.1, norm, runs=10) <= 1.02 * best
+    assert best_of_descents(X, y, 0.1, norm, runs=20) <= 1.02 * best
 
 
 @every_norm
@@ -121,11 +121,11 @@ def test_norms_are_in_order(seed):
 
 def test_the_l1_norm_sees_few_features():
     random = np.random.default_rng(6)
-    X = random.standard_normal((60, 8))
+    X = random.standard_normal((40, 6))
     y = np.maximum(X[:, 0], 0.0) - np.maximum(-X[:, 1], 0.0)
-    sparse = regressor("l1", 3.0, tol=1e-3).fit(X, y).network_
+    sparse = regressor("l1", 2.0, tol=1e-3).fit(X, y).network_
     np.testing.assert_array_equal(np.flatnonzero(sparse.hidden_weights.any(axis=0)), [0, 1])
-    dense = regressor("linf", 3.0, tol=1e-2).fit(X, y).network_
+    dense = regressor("linf", 2.0, tol=1e-2).fit(X, y).network_
     assert dense.hidden_weights.all(axis=1).any()
     assert np.mean((sparse.predict(X) - y) ** 2) < 0.2 * np.var(y)
 
@@ -179,7 +179,7 @@ def test_sampled_cells_bound_what_they_can_reach(norm):
 @every_norm
 @pytest.mark.parametrize("columns", [3, 7])
 def test_search_comes_close_to_the_optimum(norm, columns, monkeypatch):
-    X, y = gaussian_problem(12, columns, seed=10)
+    X, y = gaussian_problem(10, columns, seed=10)
     best = regressor(norm, 0.3, tol=1e-6, patterns="exact").fit(X, y).certificate_
     monkeypatch.setattr(_norm_training, "_AUTO_WORK", 0)
     model = regressor(norm, 0.3, tol=1e-5).fit(X, y)
@@ -214,9 +214,7 @@ def test_norms_are_what_they_say(norm, columns):
 def test_supports_are_above_every_gain(norm, seed):
     random = np.random.default_rng(seed)
     X, v = gaussian_problem(9, 2 + seed, seed=seed)
-    u = random.standard_normal((20_000, X.shape[1])) * random.exponential(
-        size=(20_000, X.shape[1])
-    )
+    u = random.standard_normal((20_000, X.shape[1])) * random.exponential(size=(20_000, X.shape[1]))
     largest = (np.abs(np.maximum(u @ X.T, 0.0) @ v) / norms_of(norm, u)).max()
     options = {"loss": "squared", "beta": 0.99 * largest, "bias": "none"}
     problem = TrainingProblem.from_arrays(X, v, **options)

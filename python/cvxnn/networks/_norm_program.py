@@ -105,7 +105,7 @@ def solve_over_cells(
     repeats = 2 * problem.n_outputs
     raw = core.solve_block_program(
         every,
-        np.tile(cones, (repeats, 1, 1)),
+        np.ascontiguousarray(np.tile(cones, (repeats, 1, 1))),
         np.asfortranarray(np.tile(interiors, (repeats, 1))),
         np.asfortranarray(scaled.y.reshape(len(scaled.y), -1)),
         problem.weight,
@@ -152,7 +152,8 @@ def cell_supports(
             outputs = np.pad(outputs, [(0, 0), (0, 0), (0, 1)])
             cones = np.pad(cones, [(0, 0), (0, 0), (0, 1)])
             cones[:, : len(design), -1] = rounding
-        outputs, cones = np.concatenate([outputs, -outputs]), np.concatenate([cones, cones])
+        outputs = np.ascontiguousarray(np.concatenate([outputs, -outputs]))
+        cones = np.ascontiguousarray(np.concatenate([cones, cones]))
         for column in np.atleast_2d(v.T):
             exponent_of_v = int(np.frexp(np.abs(column).max())[1])
             shift = exponent + exponent_of_v
@@ -184,7 +185,7 @@ def _blocks(design: Array, norm: HiddenNorm, masks: NDArray[np.bool_]) -> tuple[
     active = masks[:, :, None]
     walls = np.broadcast_to(norm.walls, (len(masks), *norm.walls.shape))
     cones = np.concatenate([np.where(active, rows, -rows), walls], axis=1)
-    return np.where(active, rows, 0.0), cones
+    return np.ascontiguousarray(np.where(active, rows, 0.0)), np.ascontiguousarray(cones)
 
 
 def _for_targets(outputs: Array, n_targets: int) -> tuple[Array, Array, NDArray[np.intp]]:
