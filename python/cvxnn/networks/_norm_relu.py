@@ -115,11 +115,12 @@ class NormReLURegressor(NormEstimator, ConvexRegressor):
         Where the Huber loss turns linear, in units of the target.
     patterns : {"auto", "exact"}, int or Cells, default="auto"
         Activation patterns that neurons may have on the training data. "exact": every cell, up to a
-        gigabyte of blocks; the certificate is global and tight. An integer: that many sampled
-        cells. `Cells`: these. "auto": every cell up to 2,000 of them. Otherwise a search: the
-        program is solved over 200 sampled cells, and cells are added that promise a gain, until
-        none is found; the bound, from the Euclidean norm or from corners around the norm's ball, is
-        then valid but loose.
+        million; the certificate is global and tight. An integer: that many sampled cells. `Cells`:
+        these. "auto": every cell where cells times the size of the data (a bias is a feature, a
+        target multiplies) are ten million at most, say 33,000 cells of 100 samples with three
+        features. Otherwise a search: the program is solved over 200 sampled cells, and cells are
+        added that promise a gain, until none is found; the bound, from the Euclidean norm or from
+        corners around the norm's ball, is then valid but loose.
     bias : {"regularized", "none"}, default="regularized"
         "regularized": neurons have a bias, which is one more weight under the norm. "none": no
         biases.

@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge", "multinomial")
 _AUTO_WORK = 1e7  # entries of all blocks, up to which "auto" lists and prices every cell
-_EXACT_CELLS = 1_000_000
+_EXACT_CELLS = 1_000_000  # that "exact" agrees to list
 _FEASIBLE = 1.0 + 1e-9
 
 
