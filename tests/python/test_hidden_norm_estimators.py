@@ -273,6 +273,19 @@ def test_too_many_cells_are_counted(norm):
         regressor(norm, 1.0, patterns="exact").fit(X, y)
 
 
+@every_norm
+@pytest.mark.parametrize("width", [1e-11, 1e-9, 1e-7, 1e-5])
+def test_narrow_cells_are_bounded_as_closely(norm, width):
+    random = np.random.default_rng(16)
+    X = random.integers(-2, 3, (8, 3)) + width * random.standard_normal((8, 3))
+    y = random.standard_normal(8)
+    model = regressor(norm, 0.1).fit(X, y)
+    c = model.certificate_
+    assert (model.status_, c.method) == ("converged", "cells")
+    assert c.relative_gap <= 1e-4
+    assert c.verify(X, y)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @parametrize_with_checks(
     [
