@@ -17,7 +17,7 @@ from cvxnn.networks._parallel_model import Branches, ParallelModel
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._program import HISTORY, OnRound
 
-__all__ = ["search_nested"]
+__all__ = ["search_nested", "until"]
 
 Array = NDArray[np.float64]
 
@@ -199,7 +199,7 @@ def _descended(
         begin,
         jac=True,
         method="L-BFGS-B",
-        callback=_until(deadline),
+        callback=until(deadline),
         options={"maxiter": _STEPS, "maxcor": 20},
     )
     a = found.x[:n_scales].reshape(roots.shape)
@@ -237,7 +237,7 @@ def _worthwhile(
         probes.vectors.ravel(),
         jac=True,
         method="L-BFGS-B",
-        callback=_until(deadline),
+        callback=until(deadline),
         options={"maxiter": _PROBE_STEPS},
     )
     moved = probes.with_vectors(found.x.reshape(probes.vectors.shape))
@@ -248,7 +248,7 @@ def _worthwhile(
     return moved[chosen[np.argsort(-ratio[chosen], kind="stable")]]
 
 
-def _until(deadline: float | None) -> Callable[[Array], None]:
+def until(deadline: float | None) -> Callable[[Array], None]:
     """Return a callback that ends a minimisation, which then returns what it has."""
 
     def check(_: Array) -> None:

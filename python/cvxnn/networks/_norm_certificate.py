@@ -11,7 +11,7 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._chosen_cells import list_every_cell
 from cvxnn.networks._gap import HasGap
 from cvxnn.networks._hidden_norm import HiddenNorm, hidden_norm
-from cvxnn.networks._norm_program import cell_supports
+from cvxnn.networks._norm_blocks import cell_supports
 from cvxnn.networks._problem import TrainingProblem, cells_of_rows
 from cvxnn.networks._support import support_bound
 

@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 
 from cvxnn.arrangements import Cells
 from cvxnn.networks._hidden_norm import HiddenNorm
-from cvxnn.networks._norm_program import (
-    NormSolution,
-    bytes_of_cell,
-    cell_supports,
-    solve_over_cells,
-)
+from cvxnn.networks._norm_blocks import bytes_of_cell, cell_supports
+from cvxnn.networks._norm_program import NormSolution, solve_over_cells
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound
 

@@ -13,6 +13,7 @@ from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._sampling import sample_normals
 from cvxnn.networks._hidden_norm import HiddenNorm
+from cvxnn.networks._nested_search import until
 from cvxnn.networks._norm_program import NormNeurons, NormSolution, solve_over_cells
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound
@@ -48,6 +49,7 @@ def search_over_norm(
     until none is found. Nothing is proved: the dual vector of the solution is the gradient.
     """
     start = time.monotonic()
+    deadline = None if max_time is None else start + max_time
 
     def left() -> float | None:
         return None if max_time is None else max(1e-3, max_time - (time.monotonic() - start))
@@ -70,7 +72,7 @@ def search_over_norm(
         if max_time is not None and time.monotonic() - start > max_time:
             status = "time_limit"
             break
-        probes = _worthwhile(problem, norm, best.neurons, generator, tol)
+        probes = _worthwhile(problem, norm, best.neurons, generator, tol, deadline)
         before = history[-1 - _PATIENCE][1] if round_ >= _PATIENCE else np.inf
         if len(probes) == 0 or before - objective <= tol * abs(objective):
             status = "stalled"
@@ -105,6 +107,7 @@ def _worthwhile(
     neurons: NormNeurons,
     generator: np.random.RandomState,
     tol: float,
+    deadline: float | None,
 ) -> Array:
     """Return vectors u whose gain ``|v . (X u)_+| / N(u)`` is above beta, the largest first."""
     v = _gradient(problem, neurons)
@@ -115,7 +118,7 @@ def _worthwhile(
     for column in np.atleast_2d(v.T):
         for side in (column, -column):
             starts = np.concatenate([_starts(norm, generator), _units(neurons.vectors)])
-            probes = _ascended(problem, norm, side / scale, starts)
+            probes = _ascended(problem, norm, side / scale, starts, deadline)
             found.append(probes)
             gains.append(scale * _gains(problem, norm, side / scale, probes))
     ratio = np.concatenate(gains)
@@ -140,7 +143,9 @@ def _gains(problem: TrainingProblem, norm: HiddenNorm, v: Array, vectors: Array)
     )
 
 
-def _ascended(problem: TrainingProblem, norm: HiddenNorm, v: Array, vectors: Array) -> Array:
+def _ascended(
+    problem: TrainingProblem, norm: HiddenNorm, v: Array, vectors: Array, deadline: float | None
+) -> Array:
     """Return vectors to which the gains climb, all at once, by quasi-Newton steps."""
     design, _ = problem.scaled_design()
 
@@ -153,8 +158,14 @@ def _ascended(problem: TrainingProblem, norm: HiddenNorm, v: Array, vectors: Arr
         slopes = (pulled - ratio[:, None] * norm.slopes(u)) / norms[:, None]
         return -float(ratio.sum()), -slopes.ravel()
 
-    options = {"maxiter": _PROBE_STEPS}
-    found = minimize(value, vectors.ravel(), jac=True, method="L-BFGS-B", options=options)
+    found = minimize(
+        value,
+        vectors.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        callback=until(deadline),
+        options={"maxiter": _PROBE_STEPS},
+    )
     return _units(found.x.reshape(vectors.shape))
 
 
