@@ -7,6 +7,9 @@ from importlib.metadata import version
 from cvxnn import arrangements, group_lasso
 from cvxnn.networks import (
     Certificate,
+    CircularNetwork,
+    CircularReLUClassifier,
+    CircularReLURegressor,
     ConvLinearCertificate,
     ConvLinearNetwork,
     ConvLinearRegressor,
@@ -29,6 +32,9 @@ from cvxnn.networks import (
     NarrowReLURegressor,
     Network,
     NetworkDisplay,
+    NormCertificate,
+    NormReLUClassifier,
+    NormReLURegressor,
     OptimalSet,
     ParallelCertificate,
     ParallelNetwork,
@@ -50,6 +56,9 @@ from cvxnn.networks import (
 
 __all__ = [
     "Certificate",
+    "CircularNetwork",
+    "CircularReLUClassifier",
+    "CircularReLURegressor",
     "ConvLinearCertificate",
     "ConvLinearNetwork",
     "ConvLinearRegressor",
@@ -72,6 +81,9 @@ __all__ = [
     "NarrowReLURegressor",
     "Network",
     "NetworkDisplay",
+    "NormCertificate",
+    "NormReLUClassifier",
+    "NormReLURegressor",
     "OptimalSet",
     "ParallelCertificate",
     "ParallelNetwork",

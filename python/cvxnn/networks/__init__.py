@@ -2,6 +2,8 @@
 
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._certify import certify, certify_everywhere
+from cvxnn.networks._circular_network import CircularNetwork
+from cvxnn.networks._circular_relu import CircularReLUClassifier, CircularReLURegressor
 from cvxnn.networks._classifier import ReLUClassifier
 from cvxnn.networks._conv_linear import ConvLinearCertificate, ConvLinearRegressor
 from cvxnn.networks._conv_linear_network import ConvLinearNetwork
@@ -20,6 +22,8 @@ from cvxnn.networks._linear_network import LinearNetwork
 from cvxnn.networks._narrow import NarrowCertificate, NarrowReLURegressor
 from cvxnn.networks._narrow_network import NarrowNetwork
 from cvxnn.networks._network import Network
+from cvxnn.networks._norm_certificate import NormCertificate
+from cvxnn.networks._norm_relu import NormReLUClassifier, NormReLURegressor
 from cvxnn.networks._optimal_networks import OptimalSet
 from cvxnn.networks._optimal_set import optimal_set
 from cvxnn.networks._parallel import ParallelReLUClassifier, ParallelReLURegressor
@@ -32,6 +36,9 @@ from cvxnn.networks._regressors import ReLURegressor
 
 __all__ = [
     "Certificate",
+    "CircularNetwork",
+    "CircularReLUClassifier",
+    "CircularReLURegressor",
     "ConvLinearCertificate",
     "ConvLinearNetwork",
     "ConvLinearRegressor",
@@ -54,6 +61,9 @@ __all__ = [
     "NarrowReLURegressor",
     "Network",
     "NetworkDisplay",
+    "NormCertificate",
+    "NormReLUClassifier",
+    "NormReLURegressor",
     "OptimalSet",
     "ParallelCertificate",
     "ParallelNetwork",

@@ -15,6 +15,7 @@ from cvxnn._threads import thread_count
 from cvxnn.networks._branch_certificate import TrainedBranches
 from cvxnn.networks._chosen_cells import choose_cells
 from cvxnn.networks._ends import warn_of_end
+from cvxnn.networks._norm_training import TrainedNorm
 from cvxnn.networks._pooled_training import TrainedFilters
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, train
@@ -72,7 +73,7 @@ class ConvexEstimator(CallbackSupportMixin, BaseEstimator):
         )
         return train(problem, chosen, gated=self._gated, n_threads=n_threads, **options)
 
-    def _keep(self, trained: Trained | TrainedBranches | TrainedFilters) -> None:
+    def _keep(self, trained: Trained | TrainedBranches | TrainedFilters | TrainedNorm) -> None:
         self.network_: Any = trained.network
         self.certificate_: Any = trained.certificate
         self.status_ = trained.status

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from cvxnn.networks._batched_lbfgs import minimised_rows
 from cvxnn.networks._deep_branches import (
@@ -19,6 +18,7 @@ from cvxnn.networks._deep_branches import (
     outputs_of,
     pulled_back,
 )
+from cvxnn.networks._lbfgs import lowest
 from cvxnn.networks._problem import TrainingProblem
 
 __all__ = ["BranchProblem", "climbed", "descended", "random_branches"]
@@ -67,11 +67,6 @@ class BranchProblem:
 
     def is_late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
-
-    def until(self, _: Array) -> None:
-        """End a minimisation, which then returns what it has: a callback."""
-        if self.is_late():
-            raise StopIteration
 
 
 def random_branches(
@@ -142,17 +137,18 @@ def descended(small: BranchProblem, branches: DeepBranches) -> DeepBranches:
         return total, np.concatenate([gains + small.problem.beta, _packed(by_layers)])
 
     anything = sum(layer.size for layer in begin) * [(None, None)]
-    found = minimize(
+    found = lowest(
         value,
         np.concatenate([branches.sizes, _packed(begin)]),
-        jac=True,
-        method="L-BFGS-B",
+        small.deadline,
         bounds=[(0.0, None)] * count + anything,
-        callback=small.until,
-        options={"maxiter": _STEPS, "maxfun": 2 * _STEPS, "maxcor": 20, "ftol": _TOL * small.tol},
+        maxiter=_STEPS,
+        maxfun=2 * _STEPS,
+        maxcor=20,
+        ftol=_TOL * small.tol,
     )
-    layers = _unpacked(found.x[count:], begin)
-    return _normalised(small.model, replace(branches, layers=layers, sizes=found.x[:count]))
+    layers = _unpacked(found[count:], begin)
+    return _normalised(small.model, replace(branches, layers=layers, sizes=found[:count]))
 
 
 def climbed(

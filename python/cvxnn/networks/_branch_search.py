@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
+from cvxnn.networks._lbfgs import lowest
 from cvxnn.networks._parallel_model import Branches, BranchSolution, ParallelModel
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._program import HISTORY, OnRound
@@ -197,7 +195,7 @@ def _descended(space: BranchSpace, branches: Branches, deadline: float | None) -
     begin = np.concatenate(
         [(roots / np.sqrt(scale)).ravel(), (branches.vectors / roots / np.sqrt(scale)).ravel()]
     )
-    found = _lowest(value, begin, deadline, maxiter=_STEPS, maxcor=20)
+    found = lowest(value, begin, deadline, maxiter=_STEPS, maxcor=20)
     a = found[:n_scales].reshape(roots.shape)
     return branches.with_vectors(a * found[n_scales:].reshape(shape) * scale)
 
@@ -228,31 +226,13 @@ def _worthwhile(
         by_u = (pulled - (gains / norms)[:, None, None] * slopes) / norms[:, None, None]
         return float(np.sum(gains / norms)), by_u.ravel()
 
-    found = _lowest(value, probes.vectors.ravel(), deadline, maxiter=_PROBE_STEPS)
+    found = lowest(value, probes.vectors.ravel(), deadline, maxiter=_PROBE_STEPS)
     moved = probes.with_vectors(found.reshape(probes.vectors.shape))
     second = space.layers(moved)[1]
     gains = -np.sum(on * second, axis=1) * length[:, 0]
     ratio = gains / _norms_and_slopes(model, moved.vectors)[0]
     chosen = np.flatnonzero(ratio > problem.beta * (1.0 + tol))
     return moved[chosen[np.argsort(-ratio[chosen], kind="stable")]]
-
-
-def _lowest(
-    value: Callable[[Array], tuple[float, Array]],
-    begin: Array,
-    deadline: float | None,
-    **options: int,
-) -> Array:
-    """Return where L-BFGS ends, or is at the deadline."""
-
-    def check(_: Array) -> None:
-        if deadline is not None and time.monotonic() > deadline:
-            raise StopIteration
-
-    # its products are too small for threads, which make each iteration wait where cores are busy
-    with threadpool_limits(1, user_api="blas"):
-        found = minimize(value, begin, jac=True, method="L-BFGS-B", callback=check, options=options)
-    return np.asarray(found.x)
 
 
 def _norms_and_slopes(model: ParallelModel, vectors: Array) -> tuple[Array, Array]:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from cvxnn._native import core
 from cvxnn.networks._activations import activated
+from cvxnn.networks._lbfgs import lowest
 from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import ScaledProblem
@@ -62,15 +59,8 @@ def cells_of_trained(
         return float(total), np.concatenate([part.ravel() for part in slopes])
 
     begin = np.concatenate([hidden.ravel(), size * outputs.ravel(), np.zeros(y.shape[1])])
-    found = minimize(
-        value,
-        begin,
-        jac=True,
-        method="L-BFGS-B",
-        callback=_until(deadline),
-        options={"maxiter": _STEPS, "maxcor": 20},
-    )
-    W, A, _ = np.split(found.x, ends[:-1])
+    found = lowest(value, begin, deadline, maxiter=_STEPS, maxcor=20)
+    W, A, _ = np.split(found, ends[:-1])
     W, A = W.reshape(shapes[0]), A.reshape(shapes[1])
     strengths = np.linalg.norm(W, axis=1) * np.linalg.norm(A, axis=1)
     return _located(scaled, W[strengths > _USED * strengths.max()])
@@ -101,15 +91,8 @@ def cells_worth_having(
         by_U = (back.T @ X - ratios * U / lengths) / lengths
         return -float(ratios.sum()), -by_U.ravel()
 
-    found = minimize(
-        value,
-        start.ravel(),
-        jac=True,
-        method="L-BFGS-B",
-        callback=_until(deadline),
-        options={"maxiter": _PROBE_STEPS},
-    )
-    return _located(scaled, found.x.reshape(start.shape))
+    found = lowest(value, start.ravel(), deadline, maxiter=_PROBE_STEPS)
+    return _located(scaled, found.reshape(start.shape))
 
 
 def _random_neurons(
@@ -132,13 +115,3 @@ def _located(scaled: ScaledProblem, points: Array) -> Packed:
         return np.zeros((0, (len(scaled.design) + 63) // 64), dtype=np.uint64)
     packed = core.locate_cells(scaled.design, np.asfortranarray(points), 1)[0]
     return np.unique(packed, axis=0)
-
-
-def _until(deadline: float | None) -> Callable[[Array], None]:
-    """Return a callback that ends a minimisation, which then returns what it has."""
-
-    def check(_: Array) -> None:
-        if deadline is not None and time.monotonic() > deadline:
-            raise StopIteration
-
-    return check

@@ -29,6 +29,7 @@ Array = NDArray[np.float64]
 
 BIASES = ("regularized", "free", "none")
 OUTPUT_NORMS = ("l1", "l2")
+_NORMS = {"l2": 2.0, "l1": 1.0, "linf": np.inf}  # of hidden weights, as NumPy calls them
 
 
 class Predictor(Protocol):
@@ -142,20 +143,25 @@ def two_layer_objective(
     bias: str,
     sample_weight: ArrayLike | None,
     output_norm: str = "l1",
+    hidden_norm: str = "l2",
 ) -> float:
     """Return loss plus weight decay; ValueError if the network has biases that it may not have."""
     one_of("bias", bias, BIASES)
     one_of("output_norm", output_norm, OUTPUT_NORMS)
+    one_of("hidden_norm", hidden_norm, list(_NORMS))
+    if hidden_norm != "l2" and (bias == "free" or network.activation == THRESHOLD):
+        with_ = "bias='free'" if bias == "free" else f"activation={THRESHOLD!r}"
+        raise ValueError(f"hidden_norm={hidden_norm!r} does not go with {with_}")
     if bias == "none" and np.any(network.hidden_bias):
         raise ValueError("bias='none', but the network has hidden biases")
     if bias != "free" and np.any(network.output_bias):
         raise ValueError(f"bias={bias!r}, but the network has an output bias")
     free = bias == "free"
     value = loss_of(network, X, y, loss, delta, sample_weight, free_offset=free)
-    return value + decay_of(beta, _squares(network, bias, output_norm))
+    return value + decay_of(beta, _squares(network, bias, output_norm, hidden_norm))
 
 
-def _squares(network: BiasedNetwork, bias: str, output_norm: str) -> float:
+def _squares(network: BiasedNetwork, bias: str, output_norm: str, hidden_norm: str) -> float:
     """Return the sum of squares that half of beta weighs.
 
     A threshold does not see the scale of its argument, and costs an amplitude s and an output
@@ -165,6 +171,10 @@ def _squares(network: BiasedNetwork, bias: str, output_norm: str) -> float:
     sizes = np.linalg.norm(network.output_weights, order, axis=1)
     if network.activation == THRESHOLD:
         return 2.0 * float(np.sum(sizes))
+    if hidden_norm != "l2":  # biases that may not be there are zero
+        weights = np.column_stack([network.hidden_weights, network.hidden_bias])
+        norms = np.linalg.norm(weights, _NORMS[hidden_norm], axis=1)
+        return float(np.sum(norms**2) + np.sum(sizes**2))
     squares = np.sum(network.hidden_weights**2) + np.sum(sizes**2)
     if bias == "regularized":
         squares += np.sum(network.hidden_bias**2)

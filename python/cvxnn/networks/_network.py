@@ -98,6 +98,7 @@ class Network(SavedInFiles):
         delta: float = 1.0,
         bias: str = "regularized",
         output_norm: str = "l1",
+        hidden_norm: str = "l2",
         sample_weight: ArrayLike | None = None,
     ) -> float:
         """Evaluate the training objective of this network by its forward pass.
@@ -129,6 +130,9 @@ class Network(SavedInFiles):
             weights; hidden ones and one of the output, not penalised; none.
         output_norm : {"l1", "l2"}
             The norm of the output weights of a neuron; for one output they are the same.
+        hidden_norm : {"l2", "l1", "linf"}
+            The norm of w_j, with another than the first as in `NormReLURegressor`; these do not go
+            with biases that are not penalised, nor with "threshold".
         sample_weight : array-like of shape (n,), optional
             Weights of the samples in the loss.
 
@@ -146,6 +150,7 @@ class Network(SavedInFiles):
             bias=bias,
             output_norm=output_norm,
             sample_weight=sample_weight,
+            hidden_norm=hidden_norm,
         )
 
     def prune(self, X: ArrayLike, *, output_norm: str = "l1") -> Network:
