@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
@@ -43,8 +45,12 @@ def best_heights(
     alpha = problem.beta / float(problem.weight.sum())
     options = Options(tol, _ITERATIONS, max_time, n_threads)
     several = problem.loss.one_hot
-    before = np.inf
-    for _ in range(_PASSES if several else 1):
+    before, start = np.inf, monotonic()
+
+    def late() -> bool:
+        return max_time is not None and monotonic() - start > max_time
+
+    for _ in range(_PASSES):
         for c in range(problem.n_outputs):
             y, offset, loss = problem.y.reshape(len(H), -1)[:, c], None, problem.loss.name
             if several:
@@ -54,11 +60,9 @@ def best_heights(
             if problem.loss.degree == 0 and np.all(y == y[0]):
                 continue  # no height is best for certain
             heights[used, c] = _lasso(H, y, loss, offset, alpha, problem, heights[used, c], options)
-        now = (
-            problem.loss.value(H @ heights[used], problem.y, problem.weight_like_y)
-            if several
-            else 0.0
-        )
+        if not several or late():
+            break
+        now = problem.loss.value(H @ heights[used], problem.y, problem.weight_like_y)
         now += problem.beta * float(np.abs(heights).sum())
         if before - now <= tol * abs(now):
             break
