@@ -76,7 +76,8 @@ Matrix lower_gram(OutputColumns A, const Hessian& H, const Execution& execution)
     return lower_product(A.values, execution);
   }
   if (A.n_targets() == 1) {  // columns of every target
-    const Matrix sums = H.between_samples.transpose() * A.values;
+    Matrix sums;
+    if (H.between_samples.size() > 0) sums = H.between_samples.transpose() * A.values;
     scale_by_root({H.diagonal, {}, H.between_targets, H.n_targets}, A.values);
     Matrix gram = lower_product(A.values, execution);
     if (sums.size() > 0) gram -= sums.transpose() * sums;
