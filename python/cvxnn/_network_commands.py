@@ -24,9 +24,9 @@ from cvxnn.networks import (
     certify,
 )
 from cvxnn.networks._activations import ACTIVATIONS
-from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._files import load_network, save_network
 from cvxnn.networks._layers import BIASES
+from cvxnn.networks.convolutional._conv_network import ConvNetwork
 
 __all__ = ["COMMANDS", "add_certify_arguments", "add_fit_arguments", "mistake_in", "run"]
 

@@ -16,10 +16,10 @@ from cvxnn import (
     ReLUClassifier,
     ReLURegressor,
 )
-from cvxnn.networks._branch_descent import BranchProblem, climbed, random_branches
-from cvxnn.networks._deep_branches import DeepModel, outputs_of, pulled_back
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import one_sided_support
+from cvxnn.networks.parallel._branch_descent import BranchProblem, climbed, random_branches
+from cvxnn.networks.parallel._deep_branches import DeepModel, outputs_of, pulled_back
 
 
 def trained(X, y, beta=0.1, widths=(2, 2), **options):

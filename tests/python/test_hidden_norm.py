@@ -16,11 +16,11 @@ from hidden_norm_reference import (
 )
 
 from cvxnn import NormReLURegressor, ReLURegressor
-from cvxnn.networks import _norm_rounds, _norm_training
 from cvxnn.networks._chosen_cells import list_every_cell
-from cvxnn.networks._hidden_norm import hidden_norm
-from cvxnn.networks._norm_certificate import support_of
 from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks.hidden_norms import _norm_rounds, _norm_training
+from cvxnn.networks.hidden_norms._hidden_norm import hidden_norm
+from cvxnn.networks.hidden_norms._norm_certificate import support_of
 
 every_norm = pytest.mark.parametrize("norm", NORMS)
 

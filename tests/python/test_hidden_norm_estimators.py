@@ -20,8 +20,8 @@ from cvxnn import (
     NormReLURegressor,
 )
 from cvxnn.arrangements import Cells, TooManyCells
-from cvxnn.networks._circular_network import circular_network_of
-from cvxnn.networks._norm_program import NormNeurons
+from cvxnn.networks.hidden_norms._circular_network import circular_network_of
+from cvxnn.networks.hidden_norms._norm_program import NormNeurons
 
 every_norm = pytest.mark.parametrize("norm", NORMS)
 

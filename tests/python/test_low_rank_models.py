@@ -17,11 +17,11 @@ from cvxnn import (
 )
 from cvxnn.arrangements import sample_cells
 from cvxnn.networks._low_rank import Projection
-from cvxnn.networks._parallel_certificate import all_cells, support_of
-from cvxnn.networks._parallel_model import Branches, ParallelModel
 from cvxnn.networks._patches import Patches
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
+from cvxnn.networks.parallel._parallel_certificate import all_cells, support_of
+from cvxnn.networks.parallel._parallel_model import Branches, ParallelModel
 
 EVERY = [
     (GatedReLURegressor, {}),

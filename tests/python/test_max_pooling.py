@@ -14,10 +14,10 @@ from max_pooling_reference import (
 )
 
 from cvxnn import ConvReLUClassifier, ReLURegressor
-from cvxnn.networks._pooled_program import listed_support
-from cvxnn.networks._pooled_support import relaxed_filter_support
 from cvxnn.networks._relaxation import relaxed_support
-from cvxnn.networks._selections import PatchRows, every_selection
+from cvxnn.networks.convolutional._pooled_program import listed_support
+from cvxnn.networks.convolutional._pooled_support import relaxed_filter_support
+from cvxnn.networks.convolutional._selections import PatchRows, every_selection
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from cvxnn import ConvReLUClassifier, ConvReLURegressor
 from cvxnn.arrangements import TooManyCells, sample_cells
-from cvxnn.networks import _pooled_program, _pooled_training
+from cvxnn.networks.convolutional import _pooled_program, _pooled_training
 
 
 def test_several_targets_are_independent_programs():

@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from cvxnn import NarrowNetwork, NarrowReLURegressor, ReLURegressor
-from cvxnn.networks._ramps import matched
+from cvxnn.networks.narrow._ramps import matched
 
 SEEDS = range(20)
 

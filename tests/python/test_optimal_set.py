@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn import Network, ReLUClassifier, ReLURegressor, beta_max, optimal_set
 from cvxnn.arrangements import TooManyCells, enumerate_cells
-from cvxnn.networks._active_neurons import proved_accuracy
+from cvxnn.networks.optimal._active_neurons import proved_accuracy
 
 # seed 3 of 12 and of 16 samples: sets of dimension 0 and 4
 PROBLEMS = [(n, d, seed) for n in (4, 5, 6) for d in (2, 3) for seed in range(3)]

@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris, load_wine
 
 from cvxnn import Network, ReLUClassifier, ReLURegressor, certify, certify_everywhere, polish
 from cvxnn.arrangements import enumerate_cells
-from cvxnn.networks._joint_support import joint_support
+from cvxnn.networks.joint._joint_support import joint_support
 
 cp = pytest.importorskip("cvxpy")
 

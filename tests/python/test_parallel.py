@@ -8,7 +8,7 @@ from helpers import gaussian_problem
 from parallel_reference import HAT, SEPARATE, STRENGTH, best_of_descents, program_value, trained
 
 from cvxnn import ParallelReLUClassifier, ParallelReLURegressor, ReLURegressor
-from cvxnn.networks._nested_cells import every_nested_cell
+from cvxnn.networks.parallel._nested_cells import every_nested_cell
 
 
 @pytest.mark.parametrize("regularizer", list(SEPARATE))

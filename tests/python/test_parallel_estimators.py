@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from cvxnn import ParallelNetwork, ParallelReLUClassifier, ParallelReLURegressor
 from cvxnn.arrangements import TooManyCells
-from cvxnn.networks import _parallel_training
+from cvxnn.networks.parallel import _parallel_training
 
 
 @pytest.mark.parametrize("bias", ["none", "regularized"])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.optimize import OptimizeResult, milp
 
-from cvxnn.networks import _polytope
-from cvxnn.networks._polytope import Polytope
+from cvxnn.networks.optimal import _polytope
+from cvxnn.networks.optimal._polytope import Polytope
 
 
 def with_sum(rows, start):

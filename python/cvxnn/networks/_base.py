@@ -12,13 +12,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from cvxnn._callbacks import CallbackSupportMixin, fit_tasks
 from cvxnn._checks import positive_number, positive_or_none
 from cvxnn._threads import thread_count
-from cvxnn.networks._branch_certificate import TrainedBranches
 from cvxnn.networks._chosen_cells import choose_cells
 from cvxnn.networks._ends import warn_of_end
-from cvxnn.networks._norm_training import TrainedNorm
-from cvxnn.networks._pooled_training import TrainedFilters
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._training import Trained, train
+from cvxnn.networks.convolutional._pooled_training import TrainedFilters
+from cvxnn.networks.hidden_norms._norm_training import TrainedNorm
+from cvxnn.networks.parallel._branch_certificate import TrainedBranches
 
 __all__ = ["ConvexEstimator", "fell_short"]
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._witnesses import find_witnesses
-from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._losses import best_offset
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import ConvexSolution, Neurons
+from cvxnn.networks.convolutional._conv_network import ConvNetwork
 
 __all__ = ["gated_network_of", "layers_of", "network_of", "neurons_of", "vectors_of"]
 

@@ -155,18 +155,42 @@ def _nonnegative_fit(columns: Array, total: Array) -> tuple[Array, float]:
 
 
 def _walk_to_vertex(scaled: Array, costs: Array, start: Array) -> Array:
-    """Go along null vectors of the columns in use, each to where a share vanishes."""
+    """Go along null vectors of the columns in use to where no more shares can vanish."""
     share = start.copy()
     while True:
-        used = np.flatnonzero(share)[: len(scaled) + 1]
-        if len(used) == 0:
+        window = np.flatnonzero(share)[: 2 * len(scaled) + 1]
+        null = _null_space(scaled[:, window])
+        if null.shape[1] == 0:
             return share
-        _, values, right = np.linalg.svd(scaled[:, used])
-        if len(values) == len(used) and values[-1] > 1e-12 * values[0]:
-            return share
-        null = right[-1] if costs[used] @ right[-1] <= 0.0 else -right[-1]
-        if not np.any(null < 0.0):
-            null = -null
-        reach = np.where(null < 0.0, share[used] / np.maximum(-null, 1e-300), np.inf)
-        share[used] = np.maximum(0.0, share[used] + reach.min() * null)
-        share[used[reach.argmin()]] = 0.0
+        share[window] = _walk_along(null, costs[window], share[window])
+
+
+def _null_space(columns: Array) -> Array:
+    """Return orthonormal columns z with columns @ z = 0, but for rounding."""
+    if columns.shape[1] == 0:
+        return np.zeros((0, 0))
+    _, values, right = np.linalg.svd(columns)
+    rank = int(np.sum(values > 1e-12 * values[0]))
+    return np.asarray(right[rank:].T)
+
+
+def _walk_along(null: Array, costs: Array, share: Array) -> Array:
+    """Go down in cost along orthonormal columns, one of which is given up for each share gone."""
+    while null.shape[1] > 0:
+        slopes = costs @ null
+        if np.linalg.norm(slopes) > 1e-12 * np.linalg.norm(costs):
+            step = -null @ slopes
+        else:
+            step = null[:, 0]
+            step = step if -step.min() >= step.max() else -step
+        falls = np.flatnonzero(step < 0.0)
+        reach = share[falls] / -step[falls]
+        share = np.maximum(0.0, share + reach.min() * step)
+        gone = falls[reach.argmin()]
+        share[gone] = 0.0
+        # a reflection of the columns leaves the first as the only one that moves what is gone
+        mirror = null[gone].copy()
+        mirror[0] += np.copysign(np.linalg.norm(mirror), mirror[0])
+        null = (null - np.outer(null @ mirror, mirror * (2.0 / (mirror @ mirror))))[:, 1:]
+        null[gone] = 0.0
+    return share

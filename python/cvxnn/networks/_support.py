@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.networks._activations import THRESHOLD
-from cvxnn.networks._joint_support import JointBound, joint_support
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._relaxation import relaxed_support
 from cvxnn.networks._spectral import spectral_support
+from cvxnn.networks.joint._joint_support import JointBound, joint_support
 
 __all__ = ["joint_bound", "one_sided_support", "support_bound"]
 

@@ -13,16 +13,16 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._activations import THRESHOLD
 from cvxnn.networks._certificate import Certificate
 from cvxnn.networks._chosen_cells import ChosenCells
-from cvxnn.networks._conv_network import ConvNetwork
 from cvxnn.networks._gated_network import GatedNetwork
 from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
-from cvxnn.networks._joint_program import solve_jointly
 from cvxnn.networks._mapping import gated_network_of, layers_of, network_of, neurons_of
 from cvxnn.networks._network import Network
 from cvxnn.networks._problem import TrainingProblem, cells_of_samples
 from cvxnn.networks._program import Neurons, OnRound, solve_program
 from cvxnn.networks._threshold import solve_over_patterns, threshold_layers
 from cvxnn.networks._whitened import whitened_solution
+from cvxnn.networks.convolutional._conv_network import ConvNetwork
+from cvxnn.networks.joint._joint_program import solve_jointly
 
 __all__ = ["Trained", "train"]
 

@@ -1,0 +1,1 @@
+"""Convolutional networks of two layers, and max pooling."""

@@ -1,0 +1,1 @@
+"""Networks under other norms of their hidden weights."""

@@ -1,0 +1,1 @@
+"""Neurons that several outputs share."""

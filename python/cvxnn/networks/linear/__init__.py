@@ -1,0 +1,1 @@
+"""Deep and convolutional linear networks."""

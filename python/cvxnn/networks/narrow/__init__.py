@@ -1,0 +1,1 @@
+"""Deep networks with one neuron a layer, on one feature."""

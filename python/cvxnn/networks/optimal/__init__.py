@@ -1,0 +1,1 @@
+"""Every optimal network of a training problem."""

@@ -1,0 +1,1 @@
+"""Parallel networks of three and more layers."""
