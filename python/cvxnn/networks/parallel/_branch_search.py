@@ -24,7 +24,8 @@ _PROBES = 128  # branches that look for cells worth having, for each output
 _PROBE_STEPS = 100
 _ROUNDS = 100
 _PATIENCE = 3  # rounds that together must gain a relative `tol`
-_NEGLIGIBLE = 1e-6  # of the largest branch
+_SMALL = 1e-3  # of the largest branch: what the cells of smaller ones add is little
+_SHORTEST = 1e-6  # of the largest branch, where a descent starts
 _INNER = 0.3  # part of the tolerance for the program over the cells found
 
 
@@ -144,7 +145,7 @@ def _random(space: BranchSpace, count: int, generator: np.random.RandomState) ->
 
 def _cells_of(space: BranchSpace, branches: Branches) -> Any:
     norms = space.model.norms(branches.vectors)
-    return space.cells_of(branches[np.flatnonzero(norms > _NEGLIGIBLE * norms.max(initial=0.0))])
+    return space.cells_of(branches[np.flatnonzero(norms > _SMALL * norms.max(initial=0.0))])
 
 
 def _outputs(problem: TrainingProblem, branches: Branches, second: Array) -> Array:
@@ -170,7 +171,7 @@ def _descended(space: BranchSpace, branches: Branches, deadline: float | None) -
     lengths = np.linalg.norm(branches.vectors, axis=2, keepdims=True)
     if not space.model.separate_norms:
         lengths = np.linalg.norm(lengths, axis=1, keepdims=True)
-    roots = np.sqrt(np.maximum(lengths, _NEGLIGIBLE * lengths.max(initial=1e-300)))
+    roots = np.sqrt(np.maximum(lengths, _SHORTEST * lengths.max(initial=1e-300)))
     shape, n_scales = branches.vectors.shape, roots.size
     # the loss of one unit of prediction decides how small numbers are
     scale = np.ldexp(1.0, -exponent_of(problem.design))
