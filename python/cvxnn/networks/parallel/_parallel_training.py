@@ -36,7 +36,7 @@ _AUTO_CELLS = 20_000  # of both layers, up to which "auto" lists them all
 
 def checked_model(regularizer: Any, m1: Any, m2: Any) -> ParallelModel:
     """Check the arguments that make a model; each error names the one at fault."""
-    if regularizer == "squares":
+    if isinstance(regularizer, str) and regularizer == "squares":
         raise ValueError(
             "regularizer='squares', weight decay on all three layers, makes branches of norm t "
             "cost t^(2/3), which is not convex; use 'power', with cubes in place of squares"
@@ -83,7 +83,7 @@ def train_branches(
     cells, method = _choose(problem, model, patterns, random_state, n_threads)
     if cells is None:
         generator = check_random_state(0 if random_state is None else random_state)
-        solution = search_branches(NestedSpace(problem, model), generator, **options)
+        solution = search_branches(partial(NestedSpace, model=model), problem, generator, **options)
     else:
         solution = solve_nested(problem, model, cells, **options)
     outputs = solution.branches.layers(problem.design)[1]
