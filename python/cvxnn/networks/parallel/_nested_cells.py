@@ -108,7 +108,7 @@ class NestedCells:
         return NestedCells(self.first, members[rows], signs[rows], self.second[rows])
 
 
-def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
+def every_nested_cell(design: Array, m1: int, n_threads: int, most: float = np.inf) -> NestedCells:
     """Return every nested cell of branches that are not zero, and possibly a few empty ones.
 
     Which second-layer patterns there are on the rows that see neurons of both signs is decided
@@ -117,8 +117,8 @@ def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
     Raises
     ------
     TooManyCells
-        If there are too many to go through; the message gives the number of tuples of first-layer
-        neurons.
+        If there are more than `most`, or too many to go through; the message then gives the number
+        of tuples of first-layer neurons.
     """
     first = _first_layer(design, n_threads)
     signed = 2 * len(first)
@@ -140,6 +140,8 @@ def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
         signs.append(np.tile(sign, (len(patterns), 1)))
         second.append(patterns)
         n_cells += len(patterns)
+        if n_cells > most:
+            raise TooManyCells(f"more than {most:,} patterns of both hidden layers")
         width = m1 * design.shape[1]
         _refuse_memory(n_cells, width, f"{n_cells:,} patterns of both hidden layers, or more")
     return NestedCells(

@@ -63,11 +63,16 @@ class ParallelCertificate(BranchCertificate):
         return support_of(problem, self.model, cells, v, self.method)
 
 
-def all_cells(problem: TrainingProblem, model: ParallelModel, n_threads: int) -> NestedCells:
-    """Return every nested cell of a model; TooManyCells if that is too many."""
+def all_cells(
+    problem: TrainingProblem, model: ParallelModel, n_threads: int, most: float = np.inf
+) -> NestedCells:
+    """Return every nested cell of a model; TooManyCells if that is too many, or more than `most`.
+
+    For branches of any width there is no `most`.
+    """
     if model.m1 is None:
         return lumped_cells(problem.design, n_threads)
-    return every_nested_cell(problem.design, model.m1, n_threads)
+    return every_nested_cell(problem.design, model.m1, n_threads, most)
 
 
 def support_of(
