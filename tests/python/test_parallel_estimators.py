@@ -82,6 +82,14 @@ def test_sampled_patterns_bound_what_they_can_reach(regularizer):
     assert again.verify(X, y)
 
 
+def test_a_few_patterns_do_not_stand_for_all():
+    X, y = gaussian_problem(6, 2, seed=7)
+    c = trained(X, y, patterns=3, random_state=0).certificate_
+    assert c.verify(X, y)
+    for method in ("cells", "patterns", "branch_and_bound"):
+        assert not replace(c, scope="global", method=method).verify(X, y)
+
+
 @pytest.mark.parametrize("regularizer", list(SEPARATE))
 def test_search_comes_close_to_the_optimum(regularizer, monkeypatch):
     X, y = gaussian_problem(7, 2, seed=8)

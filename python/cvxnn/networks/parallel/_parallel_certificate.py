@@ -55,11 +55,11 @@ class ParallelCertificate(BranchCertificate):
     cells: NestedCells | None = field(default=None, repr=False)
 
     def _support(self, problem: TrainingProblem, v: Array) -> float:
-        cells = self.cells
-        if cells is not None:
-            cells = cells.with_samples(problem.first_sample)
-        elif self.method == "cells":
+        cells = None
+        if self.method == "cells":
             cells = all_cells(problem, self.model, 1)
+        elif self.cells is not None:
+            cells = self.cells.with_samples(problem.first_sample)
         return support_of(problem, self.model, cells, v, self.method)
 
 
