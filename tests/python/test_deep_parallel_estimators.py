@@ -143,6 +143,8 @@ def test_deadline_returns_the_best_so_far():
         ({"branch_widths": (2, 0)}, r"branch_widths must be a tuple .* got \(2, 0\)"),
         ({"branch_widths": (2.0,)}, "branch_widths must be a tuple"),
         ({"branch_widths": "88"}, "branch_widths must be a tuple"),
+        ({"branch_widths": np.array(3)}, "branch_widths must be a tuple .* got 3"),
+        ({"regularizer": np.array(["power", "path"])}, "regularizer must be one of"),
         ({"regularizer": "squares"}, "not convex"),
         ({"regularizer": "weight_decay"}, "regularizer must be one of 'power', 'path'"),
         ({"beta": 0.0}, "beta must be a positive"),

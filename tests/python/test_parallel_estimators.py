@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from cvxnn import ParallelNetwork, ParallelReLUClassifier, ParallelReLURegressor
 from cvxnn.arrangements import TooManyCells
-from cvxnn.networks.parallel import _parallel_training
+from cvxnn.networks.parallel import _nested_cells, _parallel_training
 
 
 @pytest.mark.parametrize("bias", ["none", "regularized"])
@@ -82,6 +82,14 @@ def test_sampled_patterns_bound_what_they_can_reach(regularizer):
     assert again.verify(X, y)
 
 
+def test_a_few_patterns_do_not_stand_for_all():
+    X, y = gaussian_problem(6, 2, seed=7)
+    c = trained(X, y, patterns=3, random_state=0).certificate_
+    assert c.verify(X, y)
+    for method in ("cells", "patterns", "branch_and_bound"):
+        assert not replace(c, scope="global", method=method).verify(X, y)
+
+
 @pytest.mark.parametrize("regularizer", list(SEPARATE))
 def test_search_comes_close_to_the_optimum(regularizer, monkeypatch):
     X, y = gaussian_problem(7, 2, seed=8)
@@ -94,6 +102,27 @@ def test_search_comes_close_to_the_optimum(regularizer, monkeypatch):
     assert c.lower_bound <= best.objective
     assert c.verify(X, y)
     assert not np.any(np.diff(model.history_["objective"]) > 0.0)
+
+
+@pytest.mark.parametrize("patterns", ["auto", 20, "exact"])
+@pytest.mark.parametrize(("x", "f", "weight"), [(-300, 0, 0), (0, 300, 0), (0, 0, -200)])
+def test_units_change_nothing(patterns, x, f, weight):
+    X, y = gaussian_problem(6, 2, seed=8)
+    m1 = 4 if patterns == "auto" else 2  # a search
+    options = {"patterns": patterns, "m1": m1, "tol": 1e-4, "random_state": 0}
+    best = trained(X, y, regularizer="power", **options)
+    assert (best.certificate_.method == "branch_and_bound") == (patterns == "auto")
+    X, y, beta = np.ldexp(X, x), np.ldexp(y, f), float(np.ldexp(0.1, x + f + weight))
+    weights = np.full(len(X), 2.0**weight)
+    model = ParallelReLURegressor(beta, bias="none", regularizer="power", **options)
+    model.fit(X, y, sample_weight=weights)
+    objective = float(np.ldexp(model.certificate_.objective, -2 * f - weight))
+    assert objective == pytest.approx(best.certificate_.objective, rel=1e-12)
+    for name in ("objective", "lower_bound"):
+        np.testing.assert_allclose(
+            model.history_[name], np.ldexp(best.history_[name], 2 * f + weight), rtol=1e-12
+        )
+    assert model.certificate_.verify(X, y, sample_weight=weights)
 
 
 def test_bounds_by_relaxation_hold():
@@ -177,6 +206,22 @@ def test_too_many_patterns_are_counted():
         ParallelReLURegressor(patterns="exact", m1=3).fit(X, y)
     with pytest.raises(TooManyCells, match=r"2\^30 patterns"):
         ParallelReLURegressor(m1="large", regularizer="power").fit(X, y)
+    with pytest.raises(TooManyCells, match=r"more than 10\^18 tuples"):
+        ParallelReLURegressor(patterns="exact", m1=8000).fit(X, y)
+    line = np.linspace(-1.0, 1.0, 1100)
+    with pytest.raises(TooManyCells, match=r"2\^1100 patterns"):
+        ParallelReLURegressor(m1="large", regularizer="power").fit(line[:, None], line)
+
+
+def test_patterns_that_take_too_much_memory_are_refused_or_left_out(monkeypatch):
+    X, y = gaussian_problem(10, 400, seed=0)
+    with pytest.raises(TooManyCells, match=r"sampled patterns .* GB"):
+        ParallelReLURegressor(patterns=500, random_state=0).fit(X, y)
+    monkeypatch.setattr(_nested_cells, "_MOST_BYTES", 16 * 10**2 * 5)
+    X, y = gaussian_problem(20, 4, seed=0)
+    model = ParallelReLURegressor(0.1, tol=1e-2).fit(X, y)  # branches of ten weights
+    assert model.certificate_.n_cells <= 10  # five of the best branches, five of others
+    assert model.certificate_.verify(X, y)
 
 
 @pytest.mark.parametrize("patterns", ["auto", 300])

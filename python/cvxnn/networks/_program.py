@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
+from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._support import support_bound
 
@@ -139,6 +140,11 @@ class ScaledProblem:
         beta = float(np.clip(np.ldexp(problem.beta, b - loss.degree * b - a), 1e-300, 1e300))
         delta = float(np.clip(np.ldexp(loss.delta, -b), 1e-300, 1e300))
         return cls(design, np.ldexp(problem.centred_y, -b), beta, delta, a, b, loss.degree)
+
+    def applied_to(self, problem: TrainingProblem) -> TrainingProblem:
+        """Return the problem that it was made from, scaled."""
+        loss = loss_named(problem.loss.name, self.delta)
+        return replace(problem, design=self.design, y=self.y, beta=self.beta, loss=loss)
 
     def start(self, neurons: Neurons) -> tuple[Any, ...]:
         """Return neurons as the core takes them, in the scaled problem."""

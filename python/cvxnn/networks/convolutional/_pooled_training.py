@@ -75,13 +75,13 @@ def train_filters(
         "on_round": on_round,
     }
     patches = PatchRows.of(problem)
-    space = PooledSpace(problem, patches)
     cells, method = _choose(problem, patches, patterns, random_state, n_threads)
     if cells is None:
         generator = check_random_state(0 if random_state is None else random_state)
-        solution = search_branches(space, generator, **options)
+        solution = search_branches(_space, problem, generator, **options)
     else:
-        solution = space.solved(FilterCells.both_signs(cells, problem.n_outputs), **options)
+        both_signs = FilterCells.both_signs(cells, problem.n_outputs)
+        solution = PooledSpace(problem, patches).solved(both_signs, **options)
     network = _network(problem, solution.branches)
     price = partial(price_filters, problem, patches, cells, n_threads=n_threads)
     support = (
@@ -126,6 +126,10 @@ def train_filters(
     elif status == "converged":
         status = "stalled"  # rounding, or cells without an interior that is wide enough
     return TrainedFilters(network, certificate, status, solution.history)
+
+
+def _space(problem: TrainingProblem) -> PooledSpace:
+    return PooledSpace(problem, PatchRows.of(problem))
 
 
 def _check(problem: TrainingProblem) -> None:

@@ -65,6 +65,8 @@ class BranchCertificate(HasGap):
         shape = problem.n_all, problem.n_outputs
         if self.dual.shape != shape or not np.isfinite(self.dual).all():
             return False
+        if (self.scope == "patterns") != (self.method == "patterns"):
+            return False
         v = problem.gather(self.dual)
         proved, _ = problem.bound_from(v, self._support(problem, v))
         return bool(proved >= self.lower_bound - _ROUNDING * abs(self.lower_bound))

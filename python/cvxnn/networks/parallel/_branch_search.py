@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -10,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.networks._lbfgs import lowest
-from cvxnn.networks._problem import TrainingProblem, exponent_of
-from cvxnn.networks._program import HISTORY, OnRound
+from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks.parallel._parallel_model import Branches, BranchSolution, ParallelModel
 
 __all__ = ["BranchSpace", "search_branches"]
@@ -53,7 +54,8 @@ class BranchSpace(Protocol):
 
 
 def search_branches(
-    space: BranchSpace,
+    space_of: Callable[[TrainingProblem], BranchSpace],
+    problem: TrainingProblem,
     generator: np.random.RandomState,
     *,
     tol: float,
@@ -66,9 +68,11 @@ def search_branches(
     A wide random network is trained by L-BFGS, the convex program is solved over the cells of its
     branches, and cells are added in which the dual vector promises a gain, or to which training on
     from the solution leads, until neither helps. Nothing is proved: the dual vector of the solution
-    is the gradient of the loss.
+    is the gradient of the loss. All of this on numbers near one: L-BFGS stops at small gradients.
     """
     start = time.monotonic()
+    scaled = ScaledProblem.from_problem(problem)
+    space = space_of(scaled.applied_to(problem))
     deadline = None if max_time is None else start + max_time
     branches = _random(space, _BRANCHES, generator)
     branches = _descended(space, branches, deadline)
@@ -80,7 +84,7 @@ def search_branches(
     status = "iteration_limit"
     for round_ in range(_ROUNDS):
         objective = history[-1][1]
-        step = dict(zip(HISTORY, history[-1], strict=True))
+        step = scaled.progress(dict(zip(HISTORY, history[-1], strict=True)))
         if on_round is not None and on_round({"round": round_, **step}):
             status = "stopped"
             break
@@ -101,7 +105,11 @@ def search_branches(
         else:  # ended by the deadline
             history[-1] = (history[-1][0], *history[-2][1:])
     rows = np.array(history, dtype=list(HISTORY.items()))
-    return replace(best, dual=_gradient(space, best.branches), status=status, history=rows)
+    rows["objective"] = [scaled.objective(value) for value in rows["objective"]]
+    dual = scaled.unscaled_dual({"dual": _gradient(space, best.branches)})
+    vectors = np.ldexp(best.branches.vectors, scaled.b - scaled.a)
+    branches = best.branches.with_vectors(vectors)
+    return replace(best, branches=branches, dual=dual, status=status, history=rows)
 
 
 def _solved(
@@ -173,32 +181,27 @@ def _descended(space: BranchSpace, branches: Branches, deadline: float | None) -
         lengths = np.linalg.norm(lengths, axis=1, keepdims=True)
     roots = np.sqrt(np.maximum(lengths, _SHORTEST * lengths.max(initial=1e-300)))
     shape, n_scales = branches.vectors.shape, roots.size
-    # the loss of one unit of prediction decides how small numbers are
-    scale = np.ldexp(1.0, -exponent_of(problem.design))
 
     def value(parameters: Array) -> tuple[float, Array]:
         a = parameters[:n_scales].reshape(roots.shape)
         w = parameters[n_scales:].reshape(shape)
-        moved = branches.with_vectors(a * w * scale)
+        moved = branches.with_vectors(a * w)
         first, second = space.layers(moved)
         f = _outputs(problem, moved, second)
         v = problem.loss.gradient(f, problem.y, problem.weight_like_y)
         on = branches.output_signs[:, None] * v.reshape(len(v), -1).T[branches.outputs]
-        pulled = scale * space.pulled_back(moved, first, second, on)
-        strength = scale * problem.beta
+        pulled = space.pulled_back(moved, first, second, on)
         total = problem.loss.value(f, problem.y, problem.weight_like_y)
-        total += 0.5 * strength * (np.sum(a**2) + np.sum(w**2))
+        total += 0.5 * problem.beta * (np.sum(a**2) + np.sum(w**2))
         axes = tuple(axis for axis in (1, 2) if roots.shape[axis] == 1)
-        by_a = np.sum(pulled * w, axis=axes, keepdims=True) + strength * a
-        by_w = pulled * a + strength * w
+        by_a = np.sum(pulled * w, axis=axes, keepdims=True) + problem.beta * a
+        by_w = pulled * a + problem.beta * w
         return float(total), np.concatenate([by_a.ravel(), by_w.ravel()])
 
-    begin = np.concatenate(
-        [(roots / np.sqrt(scale)).ravel(), (branches.vectors / roots / np.sqrt(scale)).ravel()]
-    )
+    begin = np.concatenate([roots.ravel(), (branches.vectors / roots).ravel()])
     found = lowest(value, begin, deadline, maxiter=_STEPS, maxcor=20)
     a = found[:n_scales].reshape(roots.shape)
-    return branches.with_vectors(a * found[n_scales:].reshape(shape) * scale)
+    return branches.with_vectors(a * found[n_scales:].reshape(shape))
 
 
 def _worthwhile(

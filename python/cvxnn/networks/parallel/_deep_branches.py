@@ -97,13 +97,15 @@ def _squared_paths(layers: Layers) -> list[Array]:
 
 def checked_deep_model(regularizer: Any, branch_widths: Any) -> DeepModel:
     """Check the arguments that make a model; each error names the one at fault."""
-    if regularizer == "squares":
+    if isinstance(regularizer, str) and regularizer == "squares":
         raise ValueError(
             "regularizer='squares', weight decay on all L layers, makes branches of norm t cost "
             "t^(2/L), which is not convex; use 'power', with powers of L in place of squares"
         )
     one_of("regularizer", regularizer, ("power", "path"))
-    is_list = isinstance(branch_widths, (list, tuple, np.ndarray))
+    if isinstance(branch_widths, np.ndarray):
+        branch_widths = branch_widths.tolist()
+    is_list = isinstance(branch_widths, (list, tuple))
     if not is_list or len(branch_widths) == 0 or not all(map(_is_width, branch_widths)):
         raise ValueError(
             "branch_widths must be a tuple of one or more positive integers, the widths of all "

@@ -47,10 +47,11 @@ class DeepParallelReLURegressor(_DeepEstimator, ConvexRegressor):
         Strength of the regulariser. The loss is a sum, so the same `beta` weighs less on more
         samples.
     branch_widths : tuple of int, default=(8, 8)
-        Neurons of a branch in its hidden layers but the last, which has one: more would be parallel
-        branches that share layers, and cost no less than branches that do not. The depth L is two
-        more than there are widths. For one width the model is that of `ParallelReLURegressor`,
-        which is exact for a handful of samples.
+        Neurons of a branch in its hidden layers but the last, which has one: under "power" more
+        would be parallel branches that share layers, and cost no less than branches that do not;
+        under "path" m of them would be copies of one, and divide beta by the square root of m. The
+        depth L is two more than there are widths. For one width the model is that of
+        `ParallelReLURegressor`, which is exact for a handful of samples.
     regularizer : {"power", "path"}, default="power"
         R of a branch with layers W_1, .., W_L. "power": ``sum_l ||W_l||_F^L / 2``, which is
         ``L / 2`` times the product of the norms at the best scaling of layers. "path": the square

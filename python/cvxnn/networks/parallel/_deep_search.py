@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks._prune import fewest_shares
@@ -61,7 +60,7 @@ def search_deep(
     start = time.monotonic()
     deadline = None if max_time is None else start + max_time
     scaled = ScaledProblem.from_problem(problem)
-    small = BranchProblem(_scaled(problem, scaled), model, tol, deadline)
+    small = BranchProblem(scaled.applied_to(problem), model, tol, deadline)
 
     def weighed(branches: DeepBranches) -> DeepBranches:
         return _weighed(small, branches, n_threads)
@@ -96,12 +95,6 @@ def search_deep(
     sizes = np.ldexp(best.sizes, scaled.b - scaled.a)
     history = np.array(rows, dtype=list(HISTORY.items()))
     return DeepSolution(best.with_sizes(sizes), status, history)
-
-
-def _scaled(problem: TrainingProblem, scaled: ScaledProblem) -> TrainingProblem:
-    """Return a problem whose numbers are near one."""
-    loss = loss_named(problem.loss.name, scaled.delta)
-    return replace(problem, design=scaled.design, y=scaled.y, beta=scaled.beta, loss=loss)
 
 
 def _weighed(small: BranchProblem, branches: DeepBranches, n_threads: int) -> DeepBranches:

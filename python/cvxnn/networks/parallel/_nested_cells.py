@@ -14,7 +14,14 @@ from cvxnn._native import core
 from cvxnn.arrangements import Cells, TooManyCells
 from cvxnn.arrangements._counting import refuse_more_cells
 
-__all__ = ["NestedCells", "cells_of_branches", "every_nested_cell", "lumped_cells", "sampled_cells"]
+__all__ = [
+    "NestedCells",
+    "cells_of_branches",
+    "every_nested_cell",
+    "lumped_cells",
+    "most_cells",
+    "sampled_cells",
+]
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.bool_]
@@ -101,7 +108,7 @@ class NestedCells:
         return NestedCells(self.first, members[rows], signs[rows], self.second[rows])
 
 
-def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
+def every_nested_cell(design: Array, m1: int, n_threads: int, most: float = np.inf) -> NestedCells:
     """Return every nested cell of branches that are not zero, and possibly a few empty ones.
 
     Which second-layer patterns there are on the rows that see neurons of both signs is decided
@@ -110,15 +117,16 @@ def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
     Raises
     ------
     TooManyCells
-        If there are too many to go through; the message gives the number of tuples of first-layer
-        neurons.
+        If there are more than `most`, or too many to go through; the message then gives the number
+        of tuples of first-layer neurons.
     """
     first = _first_layer(design, n_threads)
     signed = 2 * len(first)
     n_tuples = comb(signed + m1 - 1, m1)
     if n_tuples > _MOST_TUPLES:
+        number = f"{n_tuples:,}" if n_tuples < 10**18 else "more than 10^18"
         raise TooManyCells(
-            f"{n_tuples:,} tuples of {m1} first-layer neurons, from {len(first):,} patterns with "
+            f"{number} tuples of {m1} first-layer neurons, from {len(first):,} patterns with "
             f"two signs each, which is more than {_MOST_TUPLES:,}"
         )
     n = len(design)
@@ -132,6 +140,8 @@ def every_nested_cell(design: Array, m1: int, n_threads: int) -> NestedCells:
         signs.append(np.tile(sign, (len(patterns), 1)))
         second.append(patterns)
         n_cells += len(patterns)
+        if n_cells > most:
+            raise TooManyCells(f"more than {most:,} patterns of both hidden layers")
         width = m1 * design.shape[1]
         _refuse_memory(n_cells, width, f"{n_cells:,} patterns of both hidden layers, or more")
     return NestedCells(
@@ -168,17 +178,21 @@ def lumped_cells(design: Array, n_threads: int) -> NestedCells:
 def sampled_cells(
     design: Array, m1: int, n_cells: int, generator: np.random.RandomState
 ) -> NestedCells:
-    """Return the distinct nested cells of that many random branches, as far as they are on."""
+    """Return the distinct nested cells of that many random branches, as far as they are on.
+
+    Raises
+    ------
+    TooManyCells
+        If the program over them takes too much memory.
+    """
     d = design.shape[1]
-    found: list[NestedCells] = []
+    cells = cells_of_branches(design, np.zeros((0, m1, d)), np.zeros((0, m1)))
     for first in range(0, n_cells, _BATCH):
         shape = min(_BATCH, n_cells - first), m1
         vectors = generator.standard_normal((*shape, d))
         signs = np.where(generator.standard_normal(shape) > 0.0, 1.0, -1.0)
-        found.append(cells_of_branches(design, vectors, signs))
-    cells = found[0]
-    for more in found[1:]:
-        cells = cells.joined(more)
+        cells = cells.joined(cells_of_branches(design, vectors, signs))
+        _refuse_memory(len(cells), m1 * d, f"{len(cells):,} sampled patterns of both hidden layers")
     return cells
 
 
@@ -200,10 +214,16 @@ def cells_of_branches(design: Array, vectors: Array, signs: Array) -> NestedCell
     return cells._distinct()
 
 
+def most_cells(width: int) -> int:
+    """Return how many cells of branches of `width` numbers the program has the memory for."""
+    return _MOST_BYTES // (16 * width**2)
+
+
 def _refuse_memory(n_cells: int, width: int, cells: str) -> None:
-    n_bytes = 16 * n_cells * width**2
-    if n_bytes > _MOST_BYTES:
-        raise TooManyCells(f"{cells}, which takes {n_bytes / 2**30:.1f} GB, more than 1 GB")
+    if n_cells > most_cells(width):
+        n_bytes = 16 * n_cells * width**2
+        size = f"{n_bytes / 2**30:.1f}" if n_bytes < 2**60 else "billions of"
+        raise TooManyCells(f"{cells}, which takes {size} GB, more than 1 GB")
 
 
 def _first_layer(design: Array, n_threads: int) -> Bits:

@@ -61,9 +61,7 @@ def solve_nested(
         on_round=None if on_round is None else lambda step: on_round(scaled.progress(step)),
     )
     rows = np.array(raw["cells"], dtype=np.intp)
-    vectors = np.ldexp(raw["weights"], scaled.b - scaled.a).reshape(
-        len(rows), cells.m1, scaled.design.shape[1]
-    )
+    vectors = np.ldexp(raw["weights"], scaled.b - scaled.a)
     history = [tuple(scaled.progress(step)[name] for name in HISTORY) for step in raw["history"]]
     branches = Branches(
         vectors.reshape(len(rows), cells.m1, scaled.design.shape[1]),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.networks._problem import TrainingProblem
-from cvxnn.networks.parallel._nested_cells import NestedCells, cells_of_branches
+from cvxnn.networks.parallel._nested_cells import NestedCells, cells_of_branches, most_cells
 from cvxnn.networks.parallel._nested_program import fewest_branches, solve_nested
 from cvxnn.networks.parallel._parallel_model import Branches, BranchSolution, ParallelModel
 
@@ -32,7 +32,9 @@ class NestedSpace:
         return np.asarray(gates @ self.problem.design)
 
     def cells_of(self, branches: Branches) -> NestedCells:
-        return cells_of_branches(self.problem.design, branches.vectors, branches.signs)
+        most = max(1, most_cells(branches.vectors[:1].size or 1))
+        strongest = branches[np.argsort(-self.model.norms(branches.vectors), kind="stable")[:most]]
+        return cells_of_branches(self.problem.design, strongest.vectors, strongest.signs)
 
     def solved(
         self, cells: NestedCells, *, tol: float, max_time: float | None, n_threads: int

@@ -67,7 +67,7 @@ class ParallelReLURegressor(_ThreeLayerEstimator, ConvexRegressor):
     patterns : {"auto", "exact"} or int, default="auto"
         Patterns of both layers that branches may have on the training data. "exact": all of them,
         for a handful of samples; the certificate is then global and tight. An integer: those of
-        that many random branches. "auto": all where they are few, otherwise a search: a wide
+        that many random branches. "auto": all, up to 20,000 of them, otherwise a search: a wide
         network is trained by L-BFGS, the convex program solved over its patterns, and patterns are
         added that promise a gain; the bound, from two-layer networks that contain the branches, is
         then valid but loose.

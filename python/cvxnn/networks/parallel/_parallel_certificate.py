@@ -55,19 +55,24 @@ class ParallelCertificate(BranchCertificate):
     cells: NestedCells | None = field(default=None, repr=False)
 
     def _support(self, problem: TrainingProblem, v: Array) -> float:
-        cells = self.cells
-        if cells is not None:
-            cells = cells.with_samples(problem.first_sample)
-        elif self.method == "cells":
+        cells = None
+        if self.method == "cells":
             cells = all_cells(problem, self.model, 1)
+        elif self.cells is not None:
+            cells = self.cells.with_samples(problem.first_sample)
         return support_of(problem, self.model, cells, v, self.method)
 
 
-def all_cells(problem: TrainingProblem, model: ParallelModel, n_threads: int) -> NestedCells:
-    """Return every nested cell of a model; TooManyCells if that is too many."""
+def all_cells(
+    problem: TrainingProblem, model: ParallelModel, n_threads: int, most: float = np.inf
+) -> NestedCells:
+    """Return every nested cell of a model; TooManyCells if that is too many, or more than `most`.
+
+    For branches of any width there is no `most`.
+    """
     if model.m1 is None:
         return lumped_cells(problem.design, n_threads)
-    return every_nested_cell(problem.design, model.m1, n_threads)
+    return every_nested_cell(problem.design, model.m1, n_threads, most)
 
 
 def support_of(

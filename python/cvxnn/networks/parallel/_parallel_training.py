@@ -7,6 +7,7 @@ from functools import partial
 from math import comb
 from typing import Any
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from cvxnn._checks import is_integer, one_of, positive_integer
@@ -14,7 +15,7 @@ from cvxnn.arrangements import TooManyCells
 from cvxnn.networks._chosen_cells import prices_every_cell
 from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
 from cvxnn.networks._low_rank import check_patterns
-from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._problem import TrainingProblem, exponent_of
 from cvxnn.networks._program import OnRound
 from cvxnn.networks.parallel._branch_certificate import TrainedBranches, proved_dual
 from cvxnn.networks.parallel._branch_search import search_branches
@@ -24,6 +25,7 @@ from cvxnn.networks.parallel._nested_search import NestedSpace
 from cvxnn.networks.parallel._parallel_certificate import ParallelCertificate, all_cells, support_of
 from cvxnn.networks.parallel._parallel_model import (
     REGULARIZERS,
+    BranchSolution,
     ParallelModel,
     network_of_branches,
 )
@@ -31,12 +33,13 @@ from cvxnn.networks.parallel._parallel_model import (
 __all__ = ["checked_model", "train_branches"]
 
 _LOSSES = ("squared", "huber", "logistic", "squared_hinge", "multinomial")
+_IN_UNITS_OF_LOSS = ("objective", "lower_bound")
 _AUTO_CELLS = 20_000  # of both layers, up to which "auto" lists them all
 
 
 def checked_model(regularizer: Any, m1: Any, m2: Any) -> ParallelModel:
     """Check the arguments that make a model; each error names the one at fault."""
-    if regularizer == "squares":
+    if isinstance(regularizer, str) and regularizer == "squares":
         raise ValueError(
             "regularizer='squares', weight decay on all three layers, makes branches of norm t "
             "cost t^(2/3), which is not convex; use 'power', with cubes in place of squares"
@@ -74,18 +77,17 @@ def train_branches(
     """
     if problem.loss.name not in _LOSSES:
         raise ValueError(f"loss must be one of {_LOSSES}, got {problem.loss.name!r}")
-    options: dict[str, Any] = {
-        "tol": 0.5 * tol,
-        "max_time": max_time,
-        "n_threads": n_threads,
-        "on_round": on_round,
-    }
     cells, method = _choose(problem, model, patterns, random_state, n_threads)
-    if cells is None:
-        generator = check_random_state(0 if random_state is None else random_state)
-        solution = search_branches(NestedSpace(problem, model), generator, **options)
-    else:
-        solution = solve_nested(problem, model, cells, **options)
+    solution = _solved(
+        problem,
+        model,
+        cells,
+        random_state,
+        on_round,
+        tol=0.5 * tol,
+        max_time=max_time,
+        n_threads=n_threads,
+    )
     outputs = solution.branches.layers(problem.design)[1]
     fewer = fewest_branches(problem, model, solution.branches, outputs)
     network = network_of_branches(problem, model, fewer)
@@ -130,6 +132,36 @@ def train_branches(
     return TrainedBranches(network, certificate, status, solution.history, ratio)
 
 
+def _solved(
+    problem: TrainingProblem,
+    model: ParallelModel,
+    cells: NestedCells | None,
+    random_state: Any,
+    on_round: OnRound | None,
+    **options: Any,
+) -> BranchSolution:
+    """Solve the program, or search, for weights of samples near one, as slopes are compared."""
+    exponent = exponent_of(problem.weight) - 1
+    weight, beta = np.ldexp(problem.weight, -exponent), float(np.ldexp(problem.beta, -exponent))
+    small = replace(problem, weight=weight, beta=beta)
+
+    def told(step: dict[str, Any]) -> bool:
+        assert on_round is not None
+        bounds = {name: float(np.ldexp(step[name], exponent)) for name in _IN_UNITS_OF_LOSS}
+        return on_round({**step, **bounds})
+
+    options["on_round"] = None if on_round is None else told
+    if cells is None:
+        generator = check_random_state(0 if random_state is None else random_state)
+        space_of = partial(NestedSpace, model=model)
+        solution = search_branches(space_of, small, generator, **options)
+    else:
+        solution = solve_nested(small, model, cells, **options)
+    for name in _IN_UNITS_OF_LOSS:
+        solution.history[name] = np.ldexp(solution.history[name], exponent)
+    return replace(solution, dual=np.ldexp(solution.dual, exponent))
+
+
 def _choose(
     problem: TrainingProblem,
     model: ParallelModel,
@@ -141,12 +173,13 @@ def _choose(
     if problem.projection is not None:
         check_patterns(patterns, gated=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
-        listed = patterns == "exact" or model.m1 is None or _few(problem, model.m1)
+        exact = patterns == "exact" or model.m1 is None
         try:
-            if listed:
-                return all_cells(problem, model, n_threads), "cells"
+            if exact or _few(problem, model.m1):
+                most = np.inf if exact else _AUTO_CELLS
+                return all_cells(problem, model, n_threads, most), "cells"
         except TooManyCells as error:
-            if patterns == "exact" or model.m1 is None:
+            if exact:
                 raise TooManyCells(
                     f"patterns={patterns!r}: {error}; use fewer samples or neurons"
                     + ("" if model.m1 is None else ", or patterns='auto'")
@@ -162,8 +195,9 @@ def _choose(
     return sampled_cells(problem.design, model.m1, int(patterns), generator), "patterns"
 
 
-def _few(problem: TrainingProblem, m1: int) -> bool:
-    """Tell whether the nested cells are likely to be few, from the number of planes alone."""
+def _few(problem: TrainingProblem, m1: int | None) -> bool:
+    """Tell whether tuples of first-layer neurons are few, from the number of planes alone."""
+    assert m1 is not None
     n, d = problem.design.shape
     first = 2 * sum(comb(n - 1, k) for k in range(d))
     return comb(2 * first + m1 - 1, m1) <= _AUTO_CELLS
