@@ -184,6 +184,8 @@ class JointSolver:
         active = Cells(blocks.packed, len(design)).to_dense()[:, :, None]
         masked = np.where(active, design, self.problem.slope * design)
         pooled = masked.reshape(len(blocks), -1, K, design.shape[1]).sum(axis=2)
+        if self.problem.bias == "free":  # constants, which may be large, change nothing
+            pooled = pooled - pooled.mean(axis=1, keepdims=True)
         outputs = np.einsum("bc,bnd->bcnd", blocks.directions, pooled)
         cones = np.where(active, design, -design)
         n, n_outputs = self.shape
