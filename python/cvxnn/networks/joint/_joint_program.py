@@ -179,8 +179,7 @@ def _solution(
     blocks = solver.joined_alike(point.blocks)
     if 0 < len(blocks) < len(point.blocks) and status != "time_limit":
         joined = solver.solve(blocks, tol=_INNER * rounds.tol, max_time=rounds.left())
-        allowed = max(rounds.tol * abs(joined.objective), point.objective - best)
-        if joined.objective - best <= allowed:
+        if joined.objective <= max(point.objective, best + rounds.tol * abs(joined.objective)):
             point = replace(joined, dual=point.dual)
     blocks = solver.fewest(point.blocks)
     v = scaled.unscaled_dual({"dual": point.dual})
