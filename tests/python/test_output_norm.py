@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris, load_wine
 
 from cvxnn import Network, ReLUClassifier, ReLURegressor, certify, certify_everywhere, polish
 from cvxnn.arrangements import enumerate_cells
+from cvxnn.networks._losses import best_offset, loss_named
 from cvxnn.networks.joint._joint_support import joint_support
 
 cp = pytest.importorskip("cvxpy")
@@ -231,6 +232,41 @@ def test_scale(scale):
     assert scaled.certificate_.verify(X, scale * Y)
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_outliers_of_the_huber_loss(seed):
+    """Newton steps stall where almost every sample is an outlier."""
+    X, Y = problem(8, 2, 2, seed)
+    options = {"output_norm": "l2", "loss": "huber", "delta": 0.2}
+    model = ReLURegressor(0.02, n_jobs=1, **options).fit(X, 5.0 * Y)
+    assert model.status_ == "converged"
+    assert model.certificate_.relative_gap <= 1e-4
+    assert model.certificate_.verify(X, 5.0 * Y)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_best_logits(seed):
+    random = np.random.default_rng(seed)
+    f = random.standard_normal((12, 4)) + 500.0 * random.standard_normal(4)
+    y = np.eye(4)[random.integers(0, 3, 12)]  # nothing in the last class
+    weight = random.uniform(0.1, 3.0, (12, 1))
+    loss = loss_named("multinomial")
+    v = loss.gradient(f + best_offset(loss, f, y, weight[:, 0]), y, weight)
+    assert np.abs(v.sum(axis=0)) == pytest.approx(0.0, abs=1e-12)
+    assert not v[:, 3].any()
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_a_class_of_no_weight_under_free_biases(norm):
+    X = np.array([[-1.0], [0.0], [1.0], [2.0], [3.0]])
+    y = np.array([0, 1, 0, 2, 1])
+    weight = np.array([1.0, 2.0, 1.0, 0.0, 1.0])
+    model = ReLUClassifier(0.1, output_norm=norm, bias="free", n_jobs=1)
+    certificate = model.fit(X, y, sample_weight=weight).certificate_
+    assert model.status_ == "converged"
+    assert certificate.verify(X, np.eye(3)[y], sample_weight=weight)
+    assert 2 not in model.predict(X)
+
+
 def test_nothing_to_learn():
     X, Y = problem(10, 2, 2, seed=8)
     model = ReLURegressor(1e4, output_norm="l2", n_jobs=1).fit(X, Y)
@@ -258,7 +294,7 @@ def test_networks_from_elsewhere():
     assert certificate.objective == wide.objective(X, Y, **options)
     better, bound = polish(wide, X, Y, **options)
     assert bound.relative_gap <= 1e-4
-    assert better.objective(X, Y, **options) == bound.objective
+    assert better.objective(X, Y, **options) == pytest.approx(bound.objective, rel=1e-13)
     assert certificate.lower_bound == pytest.approx(bound.lower_bound, rel=2e-4)
     small = wide.prune(X, output_norm="l2")
     assert small.n_neurons <= 40
@@ -270,11 +306,22 @@ def test_everywhere():
     X, Y = problem(20, 2, 2, seed=11)
     model = ReLURegressor(0.5, output_norm="l2", patterns=20, random_state=0, n_jobs=1).fit(X, Y)
     assert model.certificate_.scope == "patterns"
+    assert not replace(model.certificate_, scope="global").verify(X, Y)
+    assert not replace(model.certificate_, cells=None).verify(X, Y)
     bound = certify_everywhere(model.certificate_, X, Y)
     assert bound.scope == "global"
     assert bound.verify(X, Y)
     best = ReLURegressor(0.5, output_norm="l2", n_jobs=1).fit(X, Y)
     assert bound.lower_bound <= best.certificate_.objective
+
+
+def test_singular_values_prove_nothing_for_other_activations():
+    X, y = np.array([[1.0], [-1.0]]), np.array([1.0, -1.0])  # where v . phi(X u) = 1.9 > sqrt(2)
+    options = {"activation": "leaky_relu", "negative_slope": 0.9, "bias": "none", "n_jobs": 1}
+    certificate = ReLURegressor(0.1, **options).fit(X, y).certificate_
+    assert certificate.verify(X, y)
+    assert not replace(certificate, method="spectral").verify(X, y)
+    assert not replace(certificate, method="none").verify(X, y)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def support_bound(
         sums = np.maximum(v, 0.0).sum(axis=0), np.maximum(-v, 0.0).sum(axis=0)
         return max(floor, float(np.max(sums)))
     if method == "spectral":
-        return max(floor, spectral_support(problem, v))
+        return max(floor, np.inf if gated else spectral_support(problem, v))
     if problem.joint:
         return joint_bound(problem, v, floor, method, cells, tol=tol).upper
     if method == "cells" or (switches and method != "patterns"):

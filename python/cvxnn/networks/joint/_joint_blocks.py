@@ -122,7 +122,9 @@ class JointSolver:
         self, outputs: Array, cones: Array, interiors: Array, **options: Any
     ) -> dict[str, Any]:
         arrays = np.asfortranarray(interiors), np.asfortranarray(self.scaled.y)
-        return dict(core.solve_block_program(outputs, cones, *arrays, self.problem.weight, **options))
+        return dict(
+            core.solve_block_program(outputs, cones, *arrays, self.problem.weight, **options)
+        )
 
     def _with_outliers(
         self, outputs: Array, cones: Array, interiors: Array
@@ -132,8 +134,9 @@ class JointSolver:
         That loss is the least of ``w (r - s)^2 / 2 + w delta |s|`` over s: a squared loss, and a
         block for what each entry of the targets is off by, whose cost makes dual vectors bounded.
         """
-        (n, n_outputs), (_, entries, d) = self.shape, outputs.shape
-        heights = self.scaled.beta / (self.scaled.delta * np.tile(self.problem.weight, n_outputs))
+        _, entries, d = outputs.shape
+        weights = np.tile(self.problem.weight, self.problem.n_outputs)
+        heights = self.scaled.beta / (self.scaled.delta * weights)
         moves, along = np.zeros((entries, entries, d)), np.zeros((entries, d))
         moves[np.arange(entries), np.arange(entries), 0] = heights
         along[:, 0] = 1.0
