@@ -20,6 +20,7 @@ __all__ = ["joint_bound", "one_sided_support", "support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
 _JOINT_TOL = 1e-9  # of directions of several outputs
+_JOINT_TOL_OF_FREE = 1e-7  # of each direction: below the floor there is rounding in closer bounds
 _JOINT_VALUES = 4000
 _BOUND_TOL = 1e-11
 _BOUND_TOL_OF_FREE = 1e-9  # rounding grows with the high column; the inflation leaves room
@@ -81,14 +82,18 @@ def joint_bound(
     packed = cells.packed if cells is not None else None
     if method == "cells":
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-    alone = partial(_support_of_output, problem, method=method, packed=packed, patience=1, tol=tol)
+    closest = max(_JOINT_TOL_OF_FREE, tol or 0.0) if problem.bias == "free" else tol
+    alone = partial(
+        _support_of_output, problem, method=method, packed=packed, patience=1, tol=closest
+    )
     relaxed = method == "relaxation"
 
     def support(w: NDArray[np.float64], least: float) -> float:
         # where a relaxation ends at a floor, another length of v would not find the same again
         return alone(w, 0.0 if relaxed else least)
 
-    length = problem.inflation * float(np.linalg.norm(problem.design))
+    scaled, exponent = problem.scaled_design()
+    length = problem.inflation * float(np.ldexp(np.linalg.norm(scaled), exponent))
     if problem.projection is not None:
         length += problem.projection.discarded
     return joint_support(

@@ -29,6 +29,7 @@ Packed = NDArray[np.uint64]
 
 _MAX_ROUNDS = 200
 _INNER = 0.1  # part of the tolerance for the program over the blocks found
+_MARGIN = 2e-7  # of bounds that another height of a column may change by half as much
 _FEW = 64  # blocks added in a round, or twice as many as there are
 
 
@@ -187,7 +188,10 @@ def _solution(
     # as it will be verified: at another length rounding is another
     v = problem.gather(problem.spread(v))
     method, cells = rounds.chosen.method, rounds.chosen.cells
-    bound, v = problem.bound_from(v, joint_bound(problem, v, problem.beta, method, cells).upper)
+    support = joint_bound(problem, v, problem.beta, method, cells).upper
+    if problem.bias == "free":  # and so is the column for biases
+        support *= 1.0 + _MARGIN
+    bound, v = problem.bound_from(v, support)
     norms = blocks.norms
     table = np.array(history, dtype=list(HISTORY.items()))
     table[-1]["lower_bound"] = bound
