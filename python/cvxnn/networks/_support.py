@@ -20,8 +20,8 @@ __all__ = ["joint_bound", "one_sided_support", "support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
 _JOINT_TOL = 1e-9  # of directions of several outputs
-_JOINT_TOL_OF_FREE = 1e-7  # of each direction: below the floor there is rounding in closer bounds
-_JOINT_VALUES = 4000
+_JOINT_TOL_OF_EACH = 1e-7  # below the floor closer bounds take long, or are lost in rounding
+_JOINT_VALUES = 4000  # those of many directions
 _BOUND_TOL = 1e-11
 _BOUND_TOL_OF_FREE = 1e-9  # rounding grows with the high column; the inflation leaves room
 
@@ -77,12 +77,16 @@ def joint_bound(
     cells: Cells | None = None,
     *,
     tol: float | None = None,
+    most: int = _JOINT_VALUES,
 ) -> JointBound:
-    """Bound ``||V' phi(X u)||``, what neurons gain that add to all outputs, as `support_bound`."""
+    """Bound ``||V' phi(X u)||``, what neurons gain that add to all outputs, as `support_bound`.
+
+    From `most` directions of the outputs, or one for each where bounds are those of a relaxation.
+    """
     packed = cells.packed if cells is not None else None
     if method == "cells":
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-    closest = max(_JOINT_TOL_OF_FREE, tol or 0.0) if problem.bias == "free" else tol
+    closest = max(_JOINT_TOL_OF_EACH, tol or 0.0)
     alone = partial(
         _support_of_output, problem, method=method, packed=packed, patience=1, tol=closest
     )
@@ -102,7 +106,7 @@ def joint_bound(
         floor,
         reach=length * float(np.sqrt(problem.n_patches)),
         tol=_JOINT_TOL if tol is None else tol,
-        most=0 if relaxed else _JOINT_VALUES,
+        most=0 if relaxed else most,
     )
 
 

@@ -29,7 +29,8 @@ Packed = NDArray[np.uint64]
 
 _MAX_ROUNDS = 200
 _INNER = 0.1  # part of the tolerance for the program over the blocks found
-_MARGIN = 2e-7  # of bounds that another height of a column may change by half as much
+_MARGIN = 2e-7  # of bounds that are within half as much when they are proved again
+_DIRECTIONS, _LATE = 4000, 24  # values that a bound is made of
 _FEW = 64  # blocks added in a round, or twice as many as there are
 
 
@@ -75,15 +76,23 @@ class _Rounds:
         return new[:most]
 
     def improved(self, point: Solved, new: Blocks) -> Solved:
-        """Solve over the blocks of a solution and new ones.
+        """Solve over the blocks of a solution and new ones, or return that solution.
 
-        Directions that a cell has found one after the other become one, unless that is worse.
+        Directions that a cell has found one after the other become one, unless that is worse. Where
+        the solver stalls, fewer new blocks may be easier.
         """
+        most = point.objective + _INNER * self.tol * abs(point.objective)
         joined = self.solver.joined_alike(point.blocks)
         next_ = self.solved(joined.joined(new))
         if len(joined) < len(point.blocks) and next_.objective >= point.objective:
-            return self.solved(point.blocks.joined(new))
-        return next_
+            next_ = self.solved(point.blocks.joined(new))
+        while next_.objective > most and len(new) > 1 and not self.late():
+            new = new[: len(new) // 2]
+            next_ = self.solved(point.blocks.joined(new))
+        return next_ if next_.objective <= most else point
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
 
     def solved(self, blocks: Blocks) -> Solved:
         return self.solver.solve(blocks, tol=_INNER * self.tol, max_time=self.left())
@@ -93,7 +102,13 @@ class _Rounds:
         method = "patterns" if self.chosen.method == "cells" else self.chosen.method
         tol = _INNER * self.tol
         seen = replace(self.problem, projection=None)
-        return joint_bound(seen, v, seen.beta, method, self.chosen.cells, tol=tol)
+        return joint_bound(
+            seen, v, seen.beta, method, self.chosen.cells, tol=tol, most=self.directions()
+        )
+
+    def directions(self) -> int:
+        """Return of how many directions to make a bound: of fewer where time is up."""
+        return _LATE if self.late() else _DIRECTIONS
 
     def cells_beyond(self, point: Solved, direction: Array) -> Packed:
         """Return cells of the highest points that the bound over unlisted cells comes from."""
@@ -159,14 +174,14 @@ def solve_jointly(
             if len(new) == 0:
                 status = "stalled"
                 break
-        point = rounds.improved(point, new)
+        before, point = point, rounds.improved(point, new)
         history.append((time.monotonic() - begin, point.objective, best, len(point.blocks)))
         step = dict(zip(HISTORY, history[-1], strict=True))
         if on_round is not None and on_round({"round": round_, **step}):
             status = "stopped"
             break
-        if deadline is not None and time.monotonic() > deadline:
-            status = "time_limit"
+        if rounds.late() or point is before:
+            status = "time_limit" if rounds.late() else "stalled"
             break
         cells = rounds.cells_to_price(point)
     return _solution(rounds, point, best, status, history)
@@ -184,12 +199,15 @@ def _solution(
             point = replace(joined, dual=point.dual)
     blocks = solver.fewest(point.blocks)
     v = scaled.unscaled_dual({"dual": point.dual})
-    design_bound, v = problem.bound_from(v, rounds.bound(v).upper)
+    method, cells = rounds.chosen.method, rounds.chosen.cells
+    design_bound = -np.inf
+    if problem.projection is not None or method != "branch_and_bound" or not rounds.late():
+        design_bound, v = problem.bound_from(v, rounds.bound(v).upper)
     # as it will be verified: at another length rounding is another
     v = problem.gather(problem.spread(v))
-    method, cells = rounds.chosen.method, rounds.chosen.cells
-    support = joint_bound(problem, v, problem.beta, method, cells).upper
-    if problem.bias == "free":  # and so is the column for biases
+    most = rounds.directions()
+    support = joint_bound(problem, v, problem.beta, method, cells, most=most).upper
+    if method == "branch_and_bound":
         support *= 1.0 + _MARGIN
     bound, v = problem.bound_from(v, support)
     norms = blocks.norms
