@@ -1,12 +1,14 @@
 """Networks whose neurons serve several outputs at the cost of a Euclidean norm."""
 
 import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from sklearn.datasets import load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn import Network, ReLUClassifier, ReLURegressor, certify, certify_everywhere, polish
 from cvxnn.arrangements import enumerate_cells
@@ -157,6 +159,14 @@ def test_several_outputs_alike_are_one():
     assert together.certificate_.objective == pytest.approx(alone.certificate_.objective, rel=3e-7)
 
 
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_verification_under_free_biases_ends(n_outputs):
+    X, Y = problem(12, 2, n_outputs, seed=4)
+    model = ReLURegressor(0.3, output_norm="l2", bias="free", n_jobs=1).fit(X, Y)
+    assert model.certificate_.method == "branch_and_bound"
+    assert model.certificate_.verify(X, Y)
+
+
 def test_one_output():
     X, Y = problem(20, 2, 1)
     models = [ReLURegressor(0.5, output_norm=norm, n_jobs=1).fit(X, Y) for norm in ("l1", "l2")]
@@ -220,6 +230,18 @@ def test_weights_count_samples():
     twice = ReLURegressor(0.5, **options).fit(np.tile(X, (2, 1)), np.tile(Y, (2, 1)))
     weighted = ReLURegressor(0.5, **options).fit(X, Y, sample_weight=np.full(10, 2.0))
     assert np.array_equal(twice.predict(X), weighted.predict(X))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("beta", [1e-5, 1e200])
+def test_beta_far_from_the_targets(beta):
+    X, Y = problem(12, 2, 3)
+    model = ReLURegressor(beta, output_norm="l2", max_time=0.5, tol=1e-2, n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, Y)
+    # also where time runs out while the solver has nothing: the best network so far
+    assert model.certificate_.objective == pytest.approx(model.history_["objective"].min(), rel=0.1)
 
 
 @pytest.mark.parametrize("scale", [1e-100, 1e100])

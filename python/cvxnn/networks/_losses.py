@@ -46,7 +46,7 @@ class LossFunctions:
     signs: bool = False  # y must hold -1 and 1
     one_hot: bool = False  # rows of y must hold a single 1 and otherwise 0
     delta: float = 1.0  # of the Huber loss
-    lipschitz: float = np.inf  # of l in the outputs of a sample; infinite for squares
+    lipschitz: float = np.inf  # of l in what it takes of a sample; infinite for squares
 
 
 def loss_named(name: str, delta: float = 1.0) -> LossFunctions:

@@ -54,12 +54,14 @@ def pruned_layers(
     return hidden[kept] * root, outputs[kept] * root
 
 
-def pruned_thresholds(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:
+def pruned_thresholds(
+    design: Array, hidden: Array, outputs: Array, order: int = 1
+) -> tuple[Array, Array]:
     """Return the layers of a threshold network, at most n C neurons, with the same outputs.
 
     Neurons with one pattern on the samples become one, whose output weights are the sums; then, as
-    in `pruned_layers`, a vertex of the shares that keep the outputs. The l1 norm of the output
-    weights does not grow. Parameters as there.
+    in `pruned_layers`, a vertex of the shares that keep the outputs. The norms of the output
+    weights do not grow together. Parameters as there.
     """
     active = design @ hidden.T > 0.0
     patterns, first, group = np.unique(active, axis=1, return_index=True, return_inverse=True)
@@ -69,7 +71,7 @@ def pruned_thresholds(design: Array, hidden: Array, outputs: Array) -> tuple[Arr
     patterns, sums, hidden = patterns[:, used], sums[used], hidden[first[used]]
     shape = len(sums), patterns.shape[0] * sums.shape[1]
     contributions = (patterns.T[:, :, None] * sums[:, None, :]).reshape(shape).T
-    share = fewest(contributions, np.abs(sums).sum(axis=1))
+    share = fewest(contributions, np.linalg.norm(sums, order, axis=1))
     kept = share > 0.0
     return hidden[kept], sums[kept] * share[kept, None]
 

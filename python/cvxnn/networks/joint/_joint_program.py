@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from cvxnn._native import core
 from cvxnn.networks._chosen_cells import ChosenCells
 from cvxnn.networks._problem import TrainingProblem, exponent_of
-from cvxnn.networks._program import HISTORY, ConvexSolution, OnRound, ScaledProblem
+from cvxnn.networks._program import HISTORY, ConvexSolution, Neurons, OnRound, ScaledProblem
 from cvxnn.networks._support import joint_bound
 from cvxnn.networks.joint._joint_blocks import Blocks, JointSolver, Solved
-from cvxnn.networks.joint._joint_search import cells_of_trained, cells_worth_having
+from cvxnn.networks.joint._joint_search import cells_of_trained, cells_worth_having, located
 from cvxnn.networks.joint._joint_support import JointBound
 
 __all__ = ["solve_jointly"]
@@ -133,6 +133,7 @@ def solve_jointly(
     chosen: ChosenCells,
     *,
     seed: int | None,
+    start: Neurons | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
@@ -141,7 +142,8 @@ def solve_jointly(
     """Solve the program over cells and directions of output weights by column generation.
 
     Blocks are added where the dual vector promises a gain, at local maxima of it in every cell, or,
-    where cells are not listed, in those found by climbing from random neurons. When no more are
+    where cells are not listed, in those of `start` and those found by climbing from random neurons.
+    When no more are
     found the bound is proved by `joint_bound`, whose highest point goes on with the search.
     """
     begin = time.monotonic()
@@ -156,6 +158,9 @@ def solve_jointly(
         if chosen.cells is None
         else chosen.cells.packed
     )
+    if start is not None and chosen.cells is None:
+        cells = np.concatenate([cells, located(scaled, start.vectors)])
+        cells = np.unique(cells, axis=0)
     none = np.zeros((problem.n_outputs, 0))
     best, status = -np.inf, "iteration_limit"
     history: list[tuple[float, ...]] = [(time.monotonic() - begin, point.objective, best, 0)]
