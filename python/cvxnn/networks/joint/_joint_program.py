@@ -29,7 +29,8 @@ Packed = NDArray[np.uint64]
 
 _MAX_ROUNDS = 200
 _INNER = 0.1  # part of the tolerance for the program over the blocks found
-_MARGIN = 2e-7  # of bounds that are within half as much when they are proved again
+_LEAST_TOL = 1e-300  # for the highest column, which is that of verification
+_MARGINS = (2e-7, 1e-6, 5e-6)  # of bounds that differ when they are proved at another length
 _DIRECTIONS, _LATE = 4000, 24  # values that a bound is made of
 _FEW = 64  # blocks added in a round, or twice as many as there are
 
@@ -210,11 +211,14 @@ def _solution(
         design_bound, v = problem.bound_from(v, rounds.bound(v).upper)
     # as it will be verified: at another length rounding is another
     v = problem.gather(problem.spread(v))
-    most = rounds.directions()
-    support = joint_bound(problem, v, problem.beta, method, cells, most=most).upper
-    if method == "branch_and_bound":
-        support *= 1.0 + _MARGIN
-    bound, v = problem.bound_from(v, support)
+    verified, most = problem.with_height(_LEAST_TOL), rounds.directions()
+    for margin in _MARGINS:
+        support = joint_bound(verified, v, problem.beta, method, cells, most=most).upper
+        if method == "branch_and_bound":
+            support *= 1.0 + margin
+        bound, v = problem.bound_from(v, support)
+        if support <= problem.beta * (1.0 + margin) or method != "branch_and_bound":
+            break
     norms = blocks.norms
     table = np.array(history, dtype=list(HISTORY.items()))
     table[-1]["lower_bound"] = bound

@@ -74,7 +74,7 @@ def joint_support(
     beyond = reach * (left_out + rounding)
 
     def value(point: Array, least: float) -> float:
-        return float(support(V @ (point @ axes), least) + beyond)
+        return float(support(V @ (point @ axes), max(0.0, least - beyond)) + beyond)
 
     points = [*np.eye(rank)]
     values = [value(point, floor / float(np.sqrt(rank))) for point in points]
