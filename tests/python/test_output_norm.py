@@ -1,15 +1,18 @@
 """Networks whose neurons serve several outputs at the cost of a Euclidean norm."""
 
 import pickle
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from sklearn.datasets import load_iris, load_wine
+from sklearn.exceptions import ConvergenceWarning
 
 from cvxnn import Network, ReLUClassifier, ReLURegressor, certify, certify_everywhere, polish
 from cvxnn.arrangements import enumerate_cells
+from cvxnn.networks._losses import best_offset, loss_named
 from cvxnn.networks.joint._joint_support import joint_support
 
 cp = pytest.importorskip("cvxpy")
@@ -156,6 +159,14 @@ def test_several_outputs_alike_are_one():
     assert together.certificate_.objective == pytest.approx(alone.certificate_.objective, rel=3e-7)
 
 
+@pytest.mark.parametrize("n_outputs", [2, 3])
+def test_verification_under_free_biases_ends(n_outputs):
+    X, Y = problem(12, 2, n_outputs, seed=4)
+    model = ReLURegressor(0.3, output_norm="l2", bias="free", n_jobs=1).fit(X, Y)
+    assert model.certificate_.method == "branch_and_bound"
+    assert model.certificate_.verify(X, Y)
+
+
 def test_one_output():
     X, Y = problem(20, 2, 1)
     models = [ReLURegressor(0.5, output_norm=norm, n_jobs=1).fit(X, Y) for norm in ("l1", "l2")]
@@ -221,6 +232,18 @@ def test_weights_count_samples():
     assert np.array_equal(twice.predict(X), weighted.predict(X))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("beta", [1e-5, 1e200])
+def test_beta_far_from_the_targets(beta):
+    X, Y = problem(12, 2, 3)
+    model = ReLURegressor(beta, output_norm="l2", max_time=0.5, tol=1e-2, n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, Y)
+    # also where time runs out while the solver has nothing: the best network so far
+    assert model.certificate_.objective == pytest.approx(model.history_["objective"].min(), rel=0.1)
+
+
 @pytest.mark.parametrize("scale", [1e-100, 1e100])
 def test_scale(scale):
     X, Y = problem(10, 2, 2, seed=7)
@@ -229,6 +252,41 @@ def test_scale(scale):
     ratio = scaled.certificate_.objective / scale / scale
     assert ratio == pytest.approx(plain.certificate_.objective, rel=2e-4)
     assert scaled.certificate_.verify(X, scale * Y)
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_outliers_of_the_huber_loss(seed):
+    """Newton steps stall where almost every sample is an outlier."""
+    X, Y = problem(8, 2, 2, seed)
+    options = {"output_norm": "l2", "loss": "huber", "delta": 0.2}
+    model = ReLURegressor(0.02, n_jobs=1, **options).fit(X, 5.0 * Y)
+    assert model.status_ == "converged"
+    assert model.certificate_.relative_gap <= 1e-4
+    assert model.certificate_.verify(X, 5.0 * Y)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_best_logits(seed):
+    random = np.random.default_rng(seed)
+    f = random.standard_normal((12, 4)) + 500.0 * random.standard_normal(4)
+    y = np.eye(4)[random.integers(0, 3, 12)]  # nothing in the last class
+    weight = random.uniform(0.1, 3.0, (12, 1))
+    loss = loss_named("multinomial")
+    v = loss.gradient(f + best_offset(loss, f, y, weight[:, 0]), y, weight)
+    assert np.abs(v.sum(axis=0)) == pytest.approx(0.0, abs=1e-12)
+    assert not v[:, 3].any()
+
+
+@pytest.mark.parametrize("norm", ["l1", "l2"])
+def test_a_class_of_no_weight_under_free_biases(norm):
+    X = np.array([[-1.0], [0.0], [1.0], [2.0], [3.0]])
+    y = np.array([0, 1, 0, 2, 1])
+    weight = np.array([1.0, 2.0, 1.0, 0.0, 1.0])
+    model = ReLUClassifier(0.1, output_norm=norm, bias="free", n_jobs=1)
+    certificate = model.fit(X, y, sample_weight=weight).certificate_
+    assert model.status_ == "converged"
+    assert certificate.verify(X, np.eye(3)[y], sample_weight=weight)
+    assert 2 not in model.predict(X)
 
 
 def test_nothing_to_learn():
@@ -258,7 +316,7 @@ def test_networks_from_elsewhere():
     assert certificate.objective == wide.objective(X, Y, **options)
     better, bound = polish(wide, X, Y, **options)
     assert bound.relative_gap <= 1e-4
-    assert better.objective(X, Y, **options) == bound.objective
+    assert better.objective(X, Y, **options) == pytest.approx(bound.objective, rel=1e-13)
     assert certificate.lower_bound == pytest.approx(bound.lower_bound, rel=2e-4)
     small = wide.prune(X, output_norm="l2")
     assert small.n_neurons <= 40
@@ -270,11 +328,22 @@ def test_everywhere():
     X, Y = problem(20, 2, 2, seed=11)
     model = ReLURegressor(0.5, output_norm="l2", patterns=20, random_state=0, n_jobs=1).fit(X, Y)
     assert model.certificate_.scope == "patterns"
+    assert not replace(model.certificate_, scope="global").verify(X, Y)
+    assert not replace(model.certificate_, cells=None).verify(X, Y)
     bound = certify_everywhere(model.certificate_, X, Y)
     assert bound.scope == "global"
     assert bound.verify(X, Y)
     best = ReLURegressor(0.5, output_norm="l2", n_jobs=1).fit(X, Y)
     assert bound.lower_bound <= best.certificate_.objective
+
+
+def test_singular_values_prove_nothing_for_other_activations():
+    X, y = np.array([[1.0], [-1.0]]), np.array([1.0, -1.0])  # where v . phi(X u) = 1.9 > sqrt(2)
+    options = {"activation": "leaky_relu", "negative_slope": 0.9, "bias": "none", "n_jobs": 1}
+    certificate = ReLURegressor(0.1, **options).fit(X, y).certificate_
+    assert certificate.verify(X, y)
+    assert not replace(certificate, method="spectral").verify(X, y)
+    assert not replace(certificate, method="none").verify(X, y)
 
 
 @pytest.mark.parametrize(

@@ -95,3 +95,16 @@ def test_optimal_networks_stay_optimal():
 def test_samples_that_do_not_fit():
     with pytest.raises(ValueError, match=r"X must have shape \(n, 2\), got \(3, 4\)"):
         network(3, 2, 1, 0).prune(np.ones((3, 4)))
+
+
+def test_neurons_without_biases_beside_large_ones():
+    """Weights are small beside biases where inputs are large, and yet count as much."""
+    X, height = np.array([[1e100], [2e100]]), 1e100
+    weights, outputs = np.array([[1.0], [2.0], [1.0]]), np.array([[1.0], [1.0], [-1.0]])
+    network = Network(weights, [0.0, 0.0, height], outputs, [0.0])
+    assert network.prune(X).predict(X) == pytest.approx(network.predict(X), rel=1e-12)
+
+
+def test_thresholds_that_no_sample_meets():
+    network = Network([[1.0]], [-5.0], [[2.0]], [1.0], "threshold")
+    assert network.prune([[0.0], [1.0]]).n_neurons == 0

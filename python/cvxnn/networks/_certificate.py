@@ -15,6 +15,8 @@ from cvxnn.networks._support import support_bound
 
 __all__ = ["Certificate"]
 
+_FOR_EVERY_CELL = ("branch_and_bound", "cells", "relaxation", "spectral")
+
 
 @dataclass(frozen=True, eq=False)
 class Certificate(HasGap):
@@ -29,10 +31,11 @@ class Certificate(HasGap):
     scope : {"global", "patterns"}
         "global": no network of any width is below `lower_bound`. "patterns": no network whose
         neurons have the given activation patterns on the training data is.
-    method : {"branch_and_bound", "cells", "patterns", "relaxation"}
+    method : {"branch_and_bound", "cells", "patterns", "relaxation", "spectral"}
         How the bound was proved: for every cell without a list of them, by a list of every cell,
-        for the given patterns, or by a semidefinite relaxation (valid for any data, but loose; for
-        thresholds, sums over the positive and the negative entries of `dual`).
+        for the given patterns, by a semidefinite relaxation (valid for any data, but loose; for
+        thresholds, sums over the positive and the negative entries of `dual`), or by the largest
+        singular value of the data, where their rows are orthogonal and of one length.
     n_cells : int
         Number of cells in the convex program that was solved: with "branch_and_bound" and
         "relaxation" a few, chosen from all.
@@ -97,7 +100,9 @@ class Certificate(HasGap):
             Whether the bound holds, up to a relative 1e-9 for rounding.
         """
         problem = self.problem(X, y, sample_weight=sample_weight)
-        if not self.fits(problem):
+        own = self.scope == self.method == "patterns" and self.cells is not None
+        everywhere = self.scope == "global" and self.method in _FOR_EVERY_CELL
+        if not (own or everywhere) or not self.fits(problem):
             return False
         v = problem.gather(self.dual)
         cells = None if self.cells is None else cells_of_rows(problem, self.cells)

@@ -39,10 +39,12 @@ def _least_optimum(
 ) -> float:
     """Return the p at which the bound on p_k is `projected`, or a number just below."""
     loss, weight, beta = problem.loss, problem.weight, problem.beta / spread
+    separate = 1 if loss.one_hot else problem.n_outputs  # losses that a sample has
 
     def gain(p: float, change: float) -> float:
         if loss.lipschitz < np.inf:
-            return loss.lipschitz * float(np.linalg.norm(weight)) * change
+            steepest = loss.lipschitz * float(np.sqrt(separate))
+            return steepest * float(np.linalg.norm(weight)) * change
         change *= float(np.sqrt(weight.max()))
         return float(np.sqrt(2.0 * p)) * change + 0.5 * change * change
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from scipy.special import entr, expit, softmax, xlog1py
 
 from cvxnn._checks import one_of, positive_number
@@ -24,7 +23,10 @@ __all__ = [
 Array = NDArray[np.float64]
 
 _MOST_DOUBLINGS = 60  # of an interval that holds the best offset
-_BALANCED = 1e-13  # a sum of gradients, against the weights
+_BALANCED = 1e-13  # a sum of gradients, against that of their moduli
+_MOST_STEPS = 200  # to the best logits
+_LEAST = 1e-290  # of gradients that are told from zero
+_NO_PROBABILITY = 800.0  # logits below the others, where exp is zero
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class LossFunctions:
     signs: bool = False  # y must hold -1 and 1
     one_hot: bool = False  # rows of y must hold a single 1 and otherwise 0
     delta: float = 1.0  # of the Huber loss
-    lipschitz: float = np.inf  # of l in the outputs of a sample; infinite for squares
+    lipschitz: float = np.inf  # of l in what it takes of a sample; infinite for squares
 
 
 def loss_named(name: str, delta: float = 1.0) -> LossFunctions:
@@ -91,22 +93,35 @@ def best_offset(loss: LossFunctions, f: Array, y: Array, weight: Array) -> Array
 
 
 def _best_logits(loss: LossFunctions, f: Array, y: Array, weight: Array) -> Array:
-    """Minimise the multinomial loss over constants."""
+    """Minimise the multinomial loss over constants, by damped Newton steps.
+
+    Classes of no weight get no probability.
+    """
     weights = weight[:, None]
-
-    def hessian(b: Array) -> Array:
+    seen = weight @ y > 0.0
+    span = float(np.ptp(f))
+    f, y = f[:, seen], y[:, seen]
+    b = np.zeros(f.shape[1])
+    value, v = loss.value(f, y, weights), loss.gradient(f, y, weights)
+    damping = 1.0
+    for _ in range(_MOST_STEPS):
+        slope, size = v.sum(axis=0), np.abs(v).sum(axis=0)
+        if np.all(np.abs(slope) <= _BALANCED * size) or size.max() < _LEAST:
+            break
         p = softmax(f + b, axis=1)
-        return np.asarray(np.diag((weights * p).sum(axis=0)) - p.T @ (weights * p))
-
-    found = minimize(
-        lambda b: loss.value(f + b, y, weights),
-        np.zeros(f.shape[1]),
-        jac=lambda b: loss.gradient(f + b, y, weights).sum(axis=0),
-        hess=hessian,
-        method="trust-exact",
-        options={"gtol": _BALANCED * weight.sum()},
-    )
-    return np.asarray(found.x)
+        hessian = np.diag((weights * p).sum(axis=0)) - p.T @ (weights * p)
+        hessian[np.diag_indices(len(b))] += damping * size.max()
+        next_ = b - np.linalg.lstsq(hessian, slope)[0]
+        after, turned = loss.value(f + next_, y, weights), loss.gradient(f + next_, y, weights)
+        flatter = np.abs(turned.sum(axis=0)).sum() < np.abs(slope).sum()
+        if after < value or (flatter and after <= value * (1.0 + _BALANCED)):
+            b, value, v = next_, after, turned
+            damping = max(0.1 * damping, _BALANCED)
+        else:
+            damping *= 10.0
+    offset = np.full(len(seen), b.min() - span - _NO_PROBABILITY)
+    offset[seen] = b
+    return offset
 
 
 def _best_constant(loss: LossFunctions, f: Array, y: Array, weight: Array) -> float:

@@ -107,8 +107,8 @@ class Network(SavedInFiles):
         ``||w_j||^2 + ||a_j||_1^2``, where w_j includes the hidden bias if it is regularised
         (Pilanci and Ergen, arXiv 2002.10553, eq. 2), and the norm of the output weights is the
         Euclidean one with `output_norm` "l2"; for "threshold", which does not see the scale
-        of w_j, ``beta`` times the sum of ``||a_j||_1`` (Ergen et al., arXiv 2303.03382), and no
-        bias costs anything. The losses: squared ``(f - y)^2 / 2``,
+        of w_j, ``beta`` times the sum of the norms of the a_j (Ergen et al., arXiv 2303.03382), and
+        no bias costs anything. The losses: squared ``(f - y)^2 / 2``,
         absolute ``|f - y|``, Huber (squared up to `delta`, linear beyond), logistic
         ``log(1 + exp(-y f))``, hinge ``max(0, 1 - y f)``, squared hinge, half its square,
         multinomial, the cross-entropy of the softmax of the outputs.
@@ -184,12 +184,14 @@ class Network(SavedInFiles):
         (True, True)
         """
         X = as_inputs(X, self.hidden_weights)
+        if not np.isfinite(X).all():
+            raise ValueError("X holds NaN or infinity")
+        order = 1 if one_of("output_norm", output_norm, OUTPUT_NORMS) == "l1" else 2
         design = np.column_stack([X, np.ones(len(X))])
         hidden = np.column_stack([self.hidden_weights, self.hidden_bias])
         if self.activation == THRESHOLD:
-            hidden, outputs = pruned_thresholds(design, hidden, self.output_weights)
+            hidden, outputs = pruned_thresholds(design, hidden, self.output_weights, order)
         else:
-            order = 1 if one_of("output_norm", output_norm, OUTPUT_NORMS) == "l1" else 2
             hidden, outputs = pruned_layers(design, hidden, self.output_weights, self.slope, order)
         return replace(
             self,

@@ -278,6 +278,8 @@ class TrainingProblem:
     def bound_from(self, v: Array, support: float) -> tuple[float, Array]:
         """Return the lower bound that v proves if max |v . phi(X u)| <= support, and v feasible."""
         sums, sizes = np.abs(v.sum(axis=0)), np.abs(v).sum(axis=0)
+        if self.loss.one_hot:  # a class of no weight has nothing but rounding
+            sizes = sizes.max()
         if self.bias == "free" and np.any(sums > _BALANCED * sizes):
             return -np.inf, v
         limit = self.beta / support if support > 0.0 else 1.0

@@ -12,8 +12,6 @@ __all__ = ["fewest", "fewest_shares", "pruned_layers", "pruned_thresholds"]
 
 Array = NDArray[np.float64]
 
-_NEGLIGIBLE = 1e-13  # share of the largest neuron below which one is rounding
-
 
 def pruned_layers(
     design: Array, hidden: Array, outputs: Array, slope: float, order: int = 1
@@ -56,12 +54,14 @@ def pruned_layers(
     return hidden[kept] * root, outputs[kept] * root
 
 
-def pruned_thresholds(design: Array, hidden: Array, outputs: Array) -> tuple[Array, Array]:
+def pruned_thresholds(
+    design: Array, hidden: Array, outputs: Array, order: int = 1
+) -> tuple[Array, Array]:
     """Return the layers of a threshold network, at most n C neurons, with the same outputs.
 
     Neurons with one pattern on the samples become one, whose output weights are the sums; then, as
-    in `pruned_layers`, a vertex of the shares that keep the outputs. The l1 norm of the output
-    weights does not grow. Parameters as there.
+    in `pruned_layers`, a vertex of the shares that keep the outputs. The norms of the output
+    weights do not grow together. Parameters as there.
     """
     active = design @ hidden.T > 0.0
     patterns, first, group = np.unique(active, axis=1, return_index=True, return_inverse=True)
@@ -69,8 +69,9 @@ def pruned_thresholds(design: Array, hidden: Array, outputs: Array) -> tuple[Arr
     np.add.at(sums, group.ravel(), outputs)
     used = patterns.any(axis=0) & sums.any(axis=1)
     patterns, sums, hidden = patterns[:, used], sums[used], hidden[first[used]]
-    contributions = (patterns.T[:, :, None] * sums[:, None, :]).reshape(len(sums), -1).T
-    share = fewest(contributions, np.abs(sums).sum(axis=1))
+    shape = len(sums), patterns.shape[0] * sums.shape[1]
+    contributions = (patterns.T[:, :, None] * sums[:, None, :]).reshape(shape).T
+    share = fewest(contributions, np.linalg.norm(sums, order, axis=1))
     kept = share > 0.0
     return hidden[kept], sums[kept] * share[kept, None]
 
@@ -100,7 +101,7 @@ def _strengths(hidden: Array, outputs: Array, order: int) -> Array:
 def _balanced(hidden: Array, outputs: Array, order: int) -> tuple[Array, Array]:
     """Scale each neuron so that both of its layers weigh the same; drop those of no weight."""
     strengths = _strengths(hidden, outputs, order)
-    kept = strengths > _NEGLIGIBLE * strengths.max(initial=0.0)
+    kept = strengths > 0.0
     hidden, outputs, root = hidden[kept], outputs[kept], np.sqrt(strengths[kept])
     into = root / np.linalg.norm(hidden, axis=1)
     out = root / np.linalg.norm(outputs, order, axis=1)
@@ -127,7 +128,8 @@ def fewest(contributions: Array, strengths: Array) -> Array:
     n_neurons = contributions.shape[1]
     if n_neurons == 0:
         return np.ones(0)
-    columns = np.linalg.norm(contributions, axis=0)
+    units = np.abs(contributions).max(axis=0)
+    columns = units * np.linalg.norm(contributions / units, axis=0)
     scaled, total = contributions / columns, contributions.sum(axis=1)
     costs = strengths / columns
     largest = np.abs(total).max()

@@ -20,7 +20,8 @@ __all__ = ["joint_bound", "one_sided_support", "support_bound"]
 
 _PATIENCE = 10  # to find a bound of the relaxation again, which ends at the floor
 _JOINT_TOL = 1e-9  # of directions of several outputs
-_JOINT_VALUES = 4000
+_JOINT_TOL_OF_EACH = 1e-7  # below the floor closer bounds take long, or are lost in rounding
+_JOINT_VALUES = 4000  # those of many directions
 _BOUND_TOL = 1e-11
 _BOUND_TOL_OF_FREE = 1e-9  # rounding grows with the high column; the inflation leaves room
 
@@ -51,7 +52,7 @@ def support_bound(
         sums = np.maximum(v, 0.0).sum(axis=0), np.maximum(-v, 0.0).sum(axis=0)
         return max(floor, float(np.max(sums)))
     if method == "spectral":
-        return max(floor, spectral_support(problem, v))
+        return max(floor, np.inf if gated else spectral_support(problem, v))
     if problem.joint:
         return joint_bound(problem, v, floor, method, cells, tol=tol).upper
     if method == "cells" or (switches and method != "patterns"):
@@ -76,19 +77,27 @@ def joint_bound(
     cells: Cells | None = None,
     *,
     tol: float | None = None,
+    most: int = _JOINT_VALUES,
 ) -> JointBound:
-    """Bound ``||V' phi(X u)||``, what neurons gain that add to all outputs, as `support_bound`."""
+    """Bound ``||V' phi(X u)||``, what neurons gain that add to all outputs, as `support_bound`.
+
+    From `most` directions of the outputs, or one for each where bounds are those of a relaxation.
+    """
     packed = cells.packed if cells is not None else None
     if method == "cells":
         packed = core.enumerate_cells(core.Arrangement(problem.design), "auto", True, 1)
-    alone = partial(_support_of_output, problem, method=method, packed=packed, patience=1, tol=tol)
+    closest = max(_JOINT_TOL_OF_EACH, tol or 0.0)
+    alone = partial(
+        _support_of_output, problem, method=method, packed=packed, patience=1, tol=closest
+    )
     relaxed = method == "relaxation"
 
     def support(w: NDArray[np.float64], least: float) -> float:
         # where a relaxation ends at a floor, another length of v would not find the same again
         return alone(w, 0.0 if relaxed else least)
 
-    length = problem.inflation * float(np.linalg.norm(problem.design))
+    scaled, exponent = problem.scaled_design()
+    length = problem.inflation * float(np.ldexp(np.linalg.norm(scaled), exponent))
     if problem.projection is not None:
         length += problem.projection.discarded
     return joint_support(
@@ -97,7 +106,7 @@ def joint_bound(
         floor,
         reach=length * float(np.sqrt(problem.n_patches)),
         tol=_JOINT_TOL if tol is None else tol,
-        most=0 if relaxed else _JOINT_VALUES,
+        most=0 if relaxed else most,
     )
 
 

@@ -74,7 +74,6 @@ def train(
         solution = whitened_solution(problem)
         network = network_of(problem, layers_of(problem, solution))
     elif problem.joint:
-        options.pop("start")
         with threadpool_limits(1, user_api="blas"):  # as many threads, as many results
             solution = solve_jointly(problem, chosen, **options)
         network = network_of(problem, layers_of(problem, solution))

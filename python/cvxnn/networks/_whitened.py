@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cvxnn.arrangements import Cells
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, ConvexSolution
-from cvxnn.networks._spectral import spectral_support
+from cvxnn.networks._spectral import plain_relu, spectral_support
 
 __all__ = ["has_closed_form", "whitened_solution"]
 
@@ -19,8 +19,7 @@ _ORTHOGONAL = 1e-10  # entries of X X', against its diagonal, that are rounding
 
 def has_closed_form(problem: TrainingProblem) -> bool:
     """Tell whether `whitened_solution` is the optimum, to within rounding."""
-    plain = problem.patches is None and problem.projection is None and problem.bias != "free"
-    if not plain or problem.loss.name != "squared" or problem.activation != "relu":
+    if not plain_relu(problem) or problem.loss.name != "squared":
         return False
     n, d = problem.design.shape
     if n > d or np.ptp(problem.weight) > 0.0:

@@ -96,28 +96,56 @@ class JointSolver:
 
     def solve(self, blocks: Blocks, *, tol: float, max_time: float | None) -> Solved:
         """Solve the program over blocks whose cells have an interior."""
-        scaled = self.scaled
         outputs, cones = self._matrices(blocks)
-        interiors = self._interiors(blocks.packed, cones)
-        raw = core.solve_block_program(
-            outputs,
-            cones,
-            np.asfortranarray(interiors),
-            np.asfortranarray(scaled.y),
-            self.problem.weight,
-            loss=self.problem.loss.name,
-            delta=scaled.delta,
-            free_offset=self.problem.bias == "free",
-            beta=scaled.beta,
-            tol=tol,
-            max_rounds=_MAX_ROUNDS,
-            max_seconds=np.inf if max_time is None else max_time,
-            n_threads=self.n_threads,
-        )
-        norms = np.linalg.norm(raw["vectors"], axis=1)
+        arrays = outputs, cones, self._interiors(blocks.packed, cones)
+        options: dict[str, Any] = {
+            "delta": self.scaled.delta,
+            "free_offset": self.problem.bias == "free",
+            "beta": self.scaled.beta,
+            "tol": tol,
+            "max_rounds": _MAX_ROUNDS,
+            "max_seconds": np.inf if max_time is None else max_time,
+            "n_threads": self.n_threads,
+        }
+        raw = self._solved(*arrays, loss=self.problem.loss.name, **options)
+        entries = (len(blocks) + outputs.shape[1]) * outputs.shape[1] * outputs.shape[2]
+        if raw["status"] == "stalled" and self.problem.loss.name == "huber" and entries < _ENTRIES:
+            again = self._solved(*self._with_outliers(*arrays), loss="squared", **options)
+            raw = min(raw, again, key=lambda found: float(found["objective"]))
+        vectors = raw["vectors"][: len(blocks)]
+        norms = np.linalg.norm(vectors, axis=1)
         used = norms > _NEGLIGIBLE * norms.max(initial=0.0)
-        found = Blocks(blocks.packed[used], blocks.directions[used], raw["vectors"][used])
-        return Solved(found, scaled.objective(raw["objective"]), np.asarray(raw["dual"]))
+        found = Blocks(blocks.packed[used], blocks.directions[used], vectors[used])
+        return Solved(found, self.scaled.objective(raw["objective"]), np.asarray(raw["dual"]))
+
+    def _solved(
+        self, outputs: Array, cones: Array, interiors: Array, **options: Any
+    ) -> dict[str, Any]:
+        arrays = np.asfortranarray(interiors), np.asfortranarray(self.scaled.y)
+        return dict(
+            core.solve_block_program(outputs, cones, *arrays, self.problem.weight, **options)
+        )
+
+    def _with_outliers(
+        self, outputs: Array, cones: Array, interiors: Array
+    ) -> tuple[Array, Array, Array]:
+        """Return the program without the kinks of the Huber loss, where Newton steps may stall.
+
+        That loss is the least of ``w (r - s)^2 / 2 + w delta |s|`` over s: a squared loss, and a
+        block for what each entry of the targets is off by, whose cost makes dual vectors bounded.
+        """
+        _, entries, d = outputs.shape
+        weights = np.tile(self.problem.weight, self.problem.n_outputs)
+        heights = self.scaled.beta / (self.scaled.delta * weights)
+        moves, along = np.zeros((entries, entries, d)), np.zeros((entries, d))
+        moves[np.arange(entries), np.arange(entries), 0] = heights
+        along[:, 0] = 1.0
+        free = np.zeros((entries, *cones.shape[1:]))
+        return (
+            np.concatenate([outputs, moves]),
+            np.concatenate([cones, free]),
+            np.concatenate([interiors, along]),
+        )
 
     def most(self) -> int:
         """Return how many blocks there may be at once."""
@@ -184,6 +212,8 @@ class JointSolver:
         active = Cells(blocks.packed, len(design)).to_dense()[:, :, None]
         masked = np.where(active, design, self.problem.slope * design)
         pooled = masked.reshape(len(blocks), -1, K, design.shape[1]).sum(axis=2)
+        if self.problem.bias == "free":  # constants, which may be large, change nothing
+            pooled = pooled - pooled.mean(axis=1, keepdims=True)
         outputs = np.einsum("bc,bnd->bcnd", blocks.directions, pooled)
         cones = np.where(active, design, -design)
         n, n_outputs = self.shape

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from cvxnn._native import core
 from cvxnn.networks._chosen_cells import ChosenCells
 from cvxnn.networks._problem import TrainingProblem, exponent_of
-from cvxnn.networks._program import HISTORY, ConvexSolution, OnRound, ScaledProblem
+from cvxnn.networks._program import HISTORY, ConvexSolution, Neurons, OnRound, ScaledProblem
 from cvxnn.networks._support import joint_bound
 from cvxnn.networks.joint._joint_blocks import Blocks, JointSolver, Solved
-from cvxnn.networks.joint._joint_search import cells_of_trained, cells_worth_having
+from cvxnn.networks.joint._joint_search import cells_of_trained, cells_worth_having, located
 from cvxnn.networks.joint._joint_support import JointBound
 
 __all__ = ["solve_jointly"]
@@ -29,6 +29,9 @@ Packed = NDArray[np.uint64]
 
 _MAX_ROUNDS = 200
 _INNER = 0.1  # part of the tolerance for the program over the blocks found
+_LEAST_TOL = 1e-300  # for the highest column, which is that of verification
+_MARGINS = (2e-7, 1e-6, 5e-6)  # of bounds that differ when they are proved at another length
+_DIRECTIONS, _LATE = 4000, 24  # values that a bound is made of
 _FEW = 64  # blocks added in a round, or twice as many as there are
 
 
@@ -74,15 +77,23 @@ class _Rounds:
         return new[:most]
 
     def improved(self, point: Solved, new: Blocks) -> Solved:
-        """Solve over the blocks of a solution and new ones.
+        """Solve over the blocks of a solution and new ones, or return that solution.
 
-        Directions that a cell has found one after the other become one, unless that is worse.
+        Directions that a cell has found one after the other become one, unless that is worse. Where
+        the solver stalls, fewer new blocks may be easier.
         """
+        most = point.objective + _INNER * self.tol * abs(point.objective)
         joined = self.solver.joined_alike(point.blocks)
         next_ = self.solved(joined.joined(new))
         if len(joined) < len(point.blocks) and next_.objective >= point.objective:
-            return self.solved(point.blocks.joined(new))
-        return next_
+            next_ = self.solved(point.blocks.joined(new))
+        while next_.objective > most and len(new) > 1 and not self.late():
+            new = new[: len(new) // 2]
+            next_ = self.solved(point.blocks.joined(new))
+        return next_ if next_.objective <= most else point
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
 
     def solved(self, blocks: Blocks) -> Solved:
         return self.solver.solve(blocks, tol=_INNER * self.tol, max_time=self.left())
@@ -92,7 +103,13 @@ class _Rounds:
         method = "patterns" if self.chosen.method == "cells" else self.chosen.method
         tol = _INNER * self.tol
         seen = replace(self.problem, projection=None)
-        return joint_bound(seen, v, seen.beta, method, self.chosen.cells, tol=tol)
+        return joint_bound(
+            seen, v, seen.beta, method, self.chosen.cells, tol=tol, most=self.directions()
+        )
+
+    def directions(self) -> int:
+        """Return of how many directions to make a bound: of fewer where time is up."""
+        return _LATE if self.late() else _DIRECTIONS
 
     def cells_beyond(self, point: Solved, direction: Array) -> Packed:
         """Return cells of the highest points that the bound over unlisted cells comes from."""
@@ -117,6 +134,7 @@ def solve_jointly(
     chosen: ChosenCells,
     *,
     seed: int | None,
+    start: Neurons | None = None,
     tol: float,
     max_time: float | None,
     n_threads: int,
@@ -125,7 +143,8 @@ def solve_jointly(
     """Solve the program over cells and directions of output weights by column generation.
 
     Blocks are added where the dual vector promises a gain, at local maxima of it in every cell, or,
-    where cells are not listed, in those found by climbing from random neurons. When no more are
+    where cells are not listed, in those of `start` and those found by climbing from random neurons.
+    When no more are
     found the bound is proved by `joint_bound`, whose highest point goes on with the search.
     """
     begin = time.monotonic()
@@ -140,6 +159,9 @@ def solve_jointly(
         if chosen.cells is None
         else chosen.cells.packed
     )
+    if start is not None and chosen.cells is None:
+        cells = np.concatenate([cells, located(scaled, start.vectors)])
+        cells = np.unique(cells, axis=0)
     none = np.zeros((problem.n_outputs, 0))
     best, status = -np.inf, "iteration_limit"
     history: list[tuple[float, ...]] = [(time.monotonic() - begin, point.objective, best, 0)]
@@ -158,14 +180,14 @@ def solve_jointly(
             if len(new) == 0:
                 status = "stalled"
                 break
-        point = rounds.improved(point, new)
+        before, point = point, rounds.improved(point, new)
         history.append((time.monotonic() - begin, point.objective, best, len(point.blocks)))
         step = dict(zip(HISTORY, history[-1], strict=True))
         if on_round is not None and on_round({"round": round_, **step}):
             status = "stopped"
             break
-        if deadline is not None and time.monotonic() > deadline:
-            status = "time_limit"
+        if rounds.late() or point is before:
+            status = "time_limit" if rounds.late() else "stalled"
             break
         cells = rounds.cells_to_price(point)
     return _solution(rounds, point, best, status, history)
@@ -179,16 +201,24 @@ def _solution(
     blocks = solver.joined_alike(point.blocks)
     if 0 < len(blocks) < len(point.blocks) and status != "time_limit":
         joined = solver.solve(blocks, tol=_INNER * rounds.tol, max_time=rounds.left())
-        allowed = max(rounds.tol * abs(joined.objective), point.objective - best)
-        if joined.objective - best <= allowed:
+        if joined.objective <= max(point.objective, best + rounds.tol * abs(joined.objective)):
             point = replace(joined, dual=point.dual)
     blocks = solver.fewest(point.blocks)
     v = scaled.unscaled_dual({"dual": point.dual})
-    design_bound, v = problem.bound_from(v, rounds.bound(v).upper)
+    method, cells = rounds.chosen.method, rounds.chosen.cells
+    design_bound = -np.inf
+    if problem.projection is not None or method != "branch_and_bound" or not rounds.late():
+        design_bound, v = problem.bound_from(v, rounds.bound(v).upper)
     # as it will be verified: at another length rounding is another
     v = problem.gather(problem.spread(v))
-    method, cells = rounds.chosen.method, rounds.chosen.cells
-    bound, v = problem.bound_from(v, joint_bound(problem, v, problem.beta, method, cells).upper)
+    verified, most = problem.with_height(_LEAST_TOL), rounds.directions()
+    for margin in _MARGINS:
+        support = joint_bound(verified, v, problem.beta, method, cells, most=most).upper
+        if method == "branch_and_bound":
+            support *= 1.0 + margin
+        bound, v = problem.bound_from(v, support)
+        if support <= problem.beta * (1.0 + margin) or method != "branch_and_bound":
+            break
     norms = blocks.norms
     table = np.array(history, dtype=list(HISTORY.items()))
     table[-1]["lower_bound"] = bound

@@ -12,7 +12,7 @@ from cvxnn.networks._losses import loss_named
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import ScaledProblem
 
-__all__ = ["cells_of_trained", "cells_worth_having"]
+__all__ = ["cells_of_trained", "cells_worth_having", "located"]
 
 Array = NDArray[np.float64]
 Packed = NDArray[np.uint64]
@@ -63,7 +63,7 @@ def cells_of_trained(
     W, A, _ = np.split(found, ends[:-1])
     W, A = W.reshape(shapes[0]), A.reshape(shapes[1])
     strengths = np.linalg.norm(W, axis=1) * np.linalg.norm(A, axis=1)
-    return _located(scaled, W[strengths > _USED * strengths.max()])
+    return located(scaled, W[strengths > _USED * strengths.max()])
 
 
 def cells_worth_having(
@@ -92,7 +92,7 @@ def cells_worth_having(
         return -float(ratios.sum()), -by_U.ravel()
 
     found = lowest(value, start.ravel(), deadline, maxiter=_PROBE_STEPS)
-    return _located(scaled, found.reshape(start.shape))
+    return located(scaled, found.reshape(start.shape))
 
 
 def _random_neurons(
@@ -110,7 +110,8 @@ def _random_neurons(
     return np.asarray(U / np.linalg.norm(U, axis=1, keepdims=True))
 
 
-def _located(scaled: ScaledProblem, points: Array) -> Packed:
+def located(scaled: ScaledProblem, points: Array) -> Packed:
+    """Return the cells in which points lie."""
     if len(points) == 0:
         return np.zeros((0, (len(scaled.design) + 63) // 64), dtype=np.uint64)
     packed = core.locate_cells(scaled.design, np.asfortranarray(points), 1)[0]

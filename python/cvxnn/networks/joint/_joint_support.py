@@ -74,12 +74,14 @@ def joint_support(
     beyond = reach * (left_out + rounding)
 
     def value(point: Array, least: float) -> float:
-        return float(support(V @ (point @ axes), least) + beyond)
+        return float(support(V @ (point @ axes), max(0.0, least - beyond)) + beyond)
 
     points = [*np.eye(rank)]
     values = [value(point, floor / float(np.sqrt(rank))) for point in points]
     if rank == 1 or rank > _MOST_DIMENSIONS or most <= rank:
-        upper = max(floor, float(np.linalg.norm(values)) * (1.0 + rank * _EPS))
+        unit = max(values) or 1.0
+        length = unit * float(np.linalg.norm(np.array(values) / unit))
+        upper = max(floor, length * (1.0 + rank * _EPS))
         return JointBound(upper, axes[int(np.argmax(values))])
     heap: list[tuple[float, int, Array, Array]] = []
     for signs in np.ndindex(*(1,) + (2,) * (rank - 1)):  # opposite cones have the same bound
@@ -122,13 +124,15 @@ def _bound_on(corners: Array, heights: Array) -> float:
     less, hence unit vectors in the cone are sums of the g_i with weights of sum sqrt(C) at most, by
     which what rounding leaves of these conditions counts.
     """
+    unit = float(heights.max()) or 1.0
+    heights = heights / unit
     try:
         w = np.linalg.solve(corners, heights)
         shares, _ = nnls(corners.T, w)
     except (np.linalg.LinAlgError, RuntimeError):
-        return float(np.sqrt(len(corners)) * heights.max())
+        return unit * float(np.sqrt(len(corners)) * heights.max())
     p = corners.T @ shares
     missing = np.max(heights - corners @ w) + np.max(corners @ (w - p), initial=0.0)
     rounding = 16.0 * len(corners) * _EPS * float(np.linalg.norm(w) + np.linalg.norm(p))
     off = np.sqrt(len(corners)) * (max(0.0, float(missing)) + rounding)
-    return float(min(np.linalg.norm(p) + off, np.sqrt(len(corners)) * heights.max()))
+    return unit * float(min(np.linalg.norm(p) + off, np.sqrt(len(corners)) * heights.max()))
