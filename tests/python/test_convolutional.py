@@ -235,6 +235,14 @@ def test_torch_module_has_the_same_outputs(pooling, activation):
     assert found == pytest.approx(network.predict(X), rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.parametrize("pooling", ["sum", "max"])
+def test_torch_module_without_filters(pooling):
+    torch = pytest.importorskip("torch")
+    layers = np.zeros((0, 1, 1, 2)), np.zeros(0), np.zeros((0, 2)), [1.0, -1.0]
+    module = ConvNetwork(*layers, (1, 1, 4), pooling=pooling).to_torch()
+    assert module(torch.ones((3, 4), dtype=torch.float64)).tolist() == [[1.0, -1.0]] * 3
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -51,6 +51,17 @@ def test_scaling_changes_nothing_but_the_scale(norm, scale):
 
 
 @every_norm
+@pytest.mark.parametrize(("scale", "unit"), [(1e100, 1e-90), (1e-100, 1e90)])
+def test_vectors_have_norms_where_their_squares_are_out_of_range(norm, scale, unit):
+    X, y = gaussian_problem(7, 3, seed=5)
+    X[0] = 0.0
+    best = regressor(norm, 0.1, tol=1e-6).fit(X, y).certificate_.objective
+    model = regressor(norm, 0.1 * scale * unit, tol=1e-6).fit(X * scale, y * unit)
+    assert model.certificate_.objective == pytest.approx(best * unit**2, rel=1e-6)
+    assert model.certificate_.verify(X * scale, y * unit)
+
+
+@every_norm
 @pytest.mark.parametrize("beta", [1e-20, 1e-15, 1e-10])
 def test_bounds_are_below_networks_that_fit_when_rounding_is_larger_than_beta(norm, beta):
     X, y = np.eye(3)[:2], np.array([1.0, -1.0])

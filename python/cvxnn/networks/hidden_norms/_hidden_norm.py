@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.networks._layers import lengths_of
+
 __all__ = ["HIDDEN_NORMS", "HiddenNorm", "hidden_norm"]
 
 Array = NDArray[np.float64]
@@ -51,15 +53,18 @@ class HiddenNorm:
 
     def values(self, vectors: Array) -> Array:
         """Return N of each row."""
-        return np.asarray(np.linalg.norm(self.by_part(vectors), axis=2).sum(axis=1))
+        return np.asarray(self._lengths(vectors).sum(axis=1))
+
+    def _lengths(self, vectors: Array) -> Array:
+        """Return the norms of parts, whose squares may not be within range, (m, parts)."""
+        return lengths_of(self.by_part(vectors))
 
     def slopes(self, vectors: Array) -> Array:
         """Return a subgradient of N at each row."""
         if self.n_free:
             largest = np.abs(vectors).argmax(axis=1)
             return np.where(np.arange(vectors.shape[1]) == largest[:, None], np.sign(vectors), 0.0)
-        parts = self.by_part(vectors)
-        lengths = np.linalg.norm(parts, axis=2, keepdims=True)
+        parts, lengths = self.by_part(vectors), self._lengths(vectors)[:, :, None]
         directions = parts / np.where(lengths > 0.0, lengths, 1.0)
         return np.asarray(directions.reshape(len(parts), self.basis.shape[1]) @ self.inverse.T)
 
@@ -67,8 +72,7 @@ class HiddenNorm:
         """Return vectors without the parts below a share of the largest part of a vector."""
         if self.n_free or self.parts == 1:
             return vectors
-        parts = self.by_part(vectors)
-        lengths = np.linalg.norm(parts, axis=2)
+        parts, lengths = self.by_part(vectors), self._lengths(vectors)
         small = lengths <= share * lengths.max(axis=1, initial=0.0, keepdims=True)
         kept = np.where(small[:, :, None], 0.0, parts).reshape(len(parts), self.basis.shape[1])
         return np.asarray(kept @ self.basis.T)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._sampling import sample_normals
+from cvxnn.networks._layers import lengths_of
 from cvxnn.networks._lbfgs import lowest
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound
@@ -162,5 +163,5 @@ def _ascended(
 
 
 def _units(vectors: Array) -> Array:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = lengths_of(vectors)[:, None]
     return np.asarray(vectors / np.where(lengths > 0.0, lengths, 1.0))
