@@ -75,6 +75,15 @@ def test_scaling_changes_nothing_but_the_scale(scale, unit):
     assert c.verify(X * scale, y * unit)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_interior_points_get_away_from_walls(seed):
+    random = np.random.default_rng(seed)
+    X, Y = random.standard_normal((6, 4)), random.standard_normal((6, 2))
+    model = trained(X, Y, 2e-3, loss="huber", delta=0.5, tol=1e-5)
+    assert model.status_ == "converged"
+    assert model.certificate_.verify(X, Y)
+
+
 @pytest.mark.parametrize("patterns", ["auto", 20])
 def test_filters_of_one_entry(patterns):
     X, y = signals()
