@@ -273,6 +273,7 @@ def test_bad_networks():
         ("hidden_bias", np.ones(4), "hidden_bias has 4 entries, expected 5"),
         ("output_bias", np.ones(2), "output_bias has 2 entries, expected 3"),
         ("output_weights", np.full((5, 3), np.nan), "output_weights holds NaN"),
+        ("input_shape", (4, 6), r"input_shape has shape \(2,\), expected 3"),
         ("stride", (0, 1), "stride must be at least 1"),
         ("stride", (1, 1.5), "stride must hold integers"),
     ):

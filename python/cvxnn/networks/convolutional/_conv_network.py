@@ -260,7 +260,8 @@ def hold_arrays(network: Any, shapes: Mapping[str, tuple[int | None, ...]]) -> N
         if array.ndim != len(shape) or not all(
             want in (None, got) for want, got in zip(shape, array.shape, strict=True)
         ):
-            raise ValueError(f"{name} has shape {array.shape}, expected {len(shape)} dimension(s)")
+            sizes = " x ".join("any" if size is None else str(size) for size in shape)
+            raise ValueError(f"{name} has shape {array.shape}, expected {sizes}")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds NaN or infinity")
         if name in _GEOMETRY and np.any(array != np.floor(array)):

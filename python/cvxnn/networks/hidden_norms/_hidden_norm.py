@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn._checks import one_of
 from cvxnn.networks._layers import lengths_of
 
-__all__ = ["HIDDEN_NORMS", "HiddenNorm", "hidden_norm"]
+__all__ = ["HiddenNorm", "hidden_norm"]
 
 Array = NDArray[np.float64]
 
-HIDDEN_NORMS = ("l1", "linf", "circular")
+_HIDDEN_NORMS = ("l1", "linf", "circular")
 _MOST_CORNERS = 1 << 12  # of the cube, to bound by
 _DIRECTIONS = 32  # of the polygon around a disc
 _OUTWARDS = 1.0 + 1e-9  # covers the rounding of corners
@@ -112,6 +113,7 @@ def hidden_norm(name: str, columns: int) -> HiddenNorm:
     ``||F u||_1 / sqrt(D)`` with the unitary Fourier transform F (after Ergen and Pilanci, arXiv
     2006.14798): the sum of the amplitudes of the sinusoids that add up to u.
     """
+    one_of("hidden_norm", name, _HIDDEN_NORMS)
     if name == "l1":
         eye = np.eye(columns)
         return HiddenNorm(name, eye, eye, columns, 0, np.zeros((0, columns)), 1.0, True)
