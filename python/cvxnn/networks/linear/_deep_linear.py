@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -188,9 +188,12 @@ class DeepLinearRegressor(LinearRegressor):
             bound, dual = 0.5 * depth * bound, 0.5 * depth * dual
             if self.regularizer == "weight_decay" and depth > 2:
                 bound, dual = 0.0, 0.0 * dual
-        self.certificate_ = LinearCertificate(
+        certificate = LinearCertificate(
             objective, bound, dual, beta, bool(self.fit_intercept), depth
         )
+        # as it will be verified: small singular values, left out before, count here
+        bound = certificate.proved_bound(inputs, Y, sample_weight=weight)
+        self.certificate_ = replace(certificate, lower_bound=bound)
         self._keep_map(coef, constant, targets.shape[1:])
         if self.status_ != "converged":
             warn_of_end(self, stacklevel=2)
