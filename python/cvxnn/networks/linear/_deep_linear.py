@@ -180,16 +180,15 @@ class DeepLinearRegressor(LinearRegressor):
         self.network_ = _network(coef, constant, depth, self.architecture)
         self.status_, self.n_iter_ = solution.status, max(1, solution.n_iter)
         penalty = self.network_.penalty(self.regularizer)
-        objective, bound, dual = penalty, solution.lower_bound, rows.dual(solution.dual)
+        objective, dual = penalty, rows.dual(solution.dual)
         if beta > 0.0:
             options: dict[str, Any] = {"beta": beta, "regularizer": self.regularizer}
             objective = self.network_.objective(inputs, Y, sample_weight=weight, **options)
         else:
-            bound, dual = 0.5 * depth * bound, 0.5 * depth * dual
-            if self.regularizer == "weight_decay" and depth > 2:
-                bound, dual = 0.0, 0.0 * dual
+            convex = self.regularizer == "power" or depth == 2
+            dual = (0.5 * depth if convex else 0.0) * dual
         certificate = LinearCertificate(
-            objective, bound, dual, beta, bool(self.fit_intercept), depth
+            objective, -np.inf, dual, beta, bool(self.fit_intercept), depth
         )
         # as it will be verified: small singular values, left out before, count here
         bound = certificate.proved_bound(inputs, Y, sample_weight=weight)
