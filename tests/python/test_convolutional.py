@@ -235,6 +235,14 @@ def test_torch_module_has_the_same_outputs(pooling, activation):
     assert found == pytest.approx(network.predict(X), rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.parametrize("pooling", ["sum", "max"])
+def test_torch_module_without_filters(pooling):
+    torch = pytest.importorskip("torch")
+    layers = np.zeros((0, 1, 1, 2)), np.zeros(0), np.zeros((0, 2)), [1.0, -1.0]
+    module = ConvNetwork(*layers, (1, 1, 4), pooling=pooling).to_torch()
+    assert module(torch.ones((3, 4), dtype=torch.float64)).tolist() == [[1.0, -1.0]] * 3
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -265,6 +273,7 @@ def test_bad_networks():
         ("hidden_bias", np.ones(4), "hidden_bias has 4 entries, expected 5"),
         ("output_bias", np.ones(2), "output_bias has 2 entries, expected 3"),
         ("output_weights", np.full((5, 3), np.nan), "output_weights holds NaN"),
+        ("input_shape", (4, 6), r"input_shape has shape \(2,\), expected 3"),
         ("stride", (0, 1), "stride must be at least 1"),
         ("stride", (1, 1.5), "stride must hold integers"),
     ):

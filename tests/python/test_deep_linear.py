@@ -1,6 +1,7 @@
 """Deep linear networks: closed forms, the nuclear norm, and what duality proves of them."""
 
 import pickle
+import warnings
 
 import cvxpy as cp
 import numpy as np
@@ -223,3 +224,14 @@ def test_to_torch():
 def test_bad_input(options, message):
     with pytest.raises(ValueError, match=message):
         DeepLinearRegressor(**options).fit(*problem())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bounds_are_proved_where_singular_values_are_rounding(seed):
+    random = np.random.default_rng(seed)
+    X = random.standard_normal((8, 5)) * 10.0 ** random.integers(-8, 9, (8, 1))
+    y = random.standard_normal(8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        c = DeepLinearRegressor(2, beta=1e-4, fit_intercept=seed % 2 == 0).fit(X, y).certificate_
+    assert c.verify(X, y)

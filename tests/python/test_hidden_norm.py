@@ -87,6 +87,18 @@ def test_targets_are_independent(norm):
 
 
 @every_norm
+@pytest.mark.parametrize("seed", [1, 2, 6, 7])
+def test_interior_points_get_away_from_walls(norm, seed):
+    random = np.random.default_rng(seed)
+    X, Y = random.standard_normal((8, 2)), random.standard_normal((8, 2))
+    model = regressor(norm, 1e-3, loss="huber", delta=0.5).fit(X, Y)
+    assert model.status_ == "converged"
+    assert model.certificate_.verify(X, Y)
+    assert not np.any(np.diff(model.history_["objective"]) > 0.0)
+    assert np.all(np.diff(model.history_["seconds"]) > 0.0)
+
+
+@every_norm
 @pytest.mark.parametrize("seed", range(5))
 def test_all_norms_of_one_number_are_its_modulus(norm, seed):
     X, y = gaussian_problem(10, 1, seed=seed)

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,17 @@ def test_scaling_changes_nothing_but_the_scale(norm, scale):
     model = regressor(norm, 0.1 * scale, tol=1e-6).fit(X * scale, y)
     assert model.certificate_.objective == pytest.approx(best, rel=1e-6)
     assert model.certificate_.verify(X * scale, y)
+
+
+@every_norm
+@pytest.mark.parametrize(("scale", "unit"), [(1e100, 1e-90), (1e-100, 1e90)])
+def test_vectors_have_norms_where_their_squares_are_out_of_range(norm, scale, unit):
+    X, y = gaussian_problem(7, 3, seed=5)
+    X[0] = 0.0
+    best = regressor(norm, 0.1, tol=1e-6).fit(X, y).certificate_.objective
+    model = regressor(norm, 0.1 * scale * unit, tol=1e-6).fit(X * scale, y * unit)
+    assert model.certificate_.objective == pytest.approx(best * unit**2, rel=1e-6)
+    assert model.certificate_.verify(X * scale, y * unit)
 
 
 @every_norm
@@ -178,6 +190,7 @@ def test_circular_network_in_files_and_modules(tmp_path):
         ({"filters": np.ones(3)}, "filters must have 2 dimensions, got shape"),
         ({"dense_weights": np.ones((2, 4))}, r"dense_weights has shape \(2, 4\), expected \(2, 3"),
         ({"output_weights": np.ones((1, 1))}, r"output_weights has shape \(1, 1\), expected"),
+        ({"filters": np.ones((2, 0))}, r"filters must have a column at least, got shape \(2, 0"),
         ({"filters": np.full((2, 3), np.nan)}, "filters holds NaN or infinity"),
     ],
 )
@@ -185,6 +198,13 @@ def test_bad_circular_networks(change, message):
     arrays = {"filters": np.ones((2, 3)), "dense_weights": np.ones((2, 3))}
     with pytest.raises(ValueError, match=message):
         CircularNetwork(**{**arrays, "output_weights": np.ones((2, 1)), **change})
+
+
+def test_certificates_of_norms_that_are_not_known():
+    X, y = gaussian_problem(4, 2, seed=0)
+    c = CircularReLURegressor(0.1).fit(X, y).certificate_
+    with pytest.raises(ValueError, match="hidden_norm must be one of 'l1', 'linf', 'circular'"):
+        replace(c, hidden_norm="l2").verify(X, y)
 
 
 def test_bad_data_of_circular_networks():

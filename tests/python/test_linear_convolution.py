@@ -376,3 +376,17 @@ def test_bad_networks():
 )
 def test_estimator(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize("architecture", ["patches", "circular"])
+@pytest.mark.parametrize(("scale", "unit"), [(1e-100, 1e-90), (1e-100, 1e90), (1e100, 1e-90)])
+def test_bounds_hold_where_squares_are_out_of_range(architecture, scale, unit):
+    random = np.random.default_rng(0)
+    X, y = random.standard_normal((8, 5)), random.standard_normal(8)
+    best = ConvLinearRegressor(0.1, architecture=architecture).fit(X, y).certificate_
+    model = ConvLinearRegressor(0.1 * scale * unit, architecture=architecture)
+    c = model.fit(X * scale, y * unit).certificate_
+    assert c.objective == pytest.approx(best.objective * unit**2, rel=1e-5)
+    assert c.lower_bound <= c.objective * (1.0 + 1e-12)
+    assert c.relative_gap <= 1e-5
+    assert c.verify(X * scale, y * unit)

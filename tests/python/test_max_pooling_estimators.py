@@ -66,6 +66,33 @@ def test_search_comes_close_to_the_optimum(seed, monkeypatch):
     assert not np.any(np.diff(model.history_["objective"]) > 0.0)
 
 
+@pytest.mark.parametrize(("scale", "unit"), [(1e100, 1e-90), (1e-100, 1e90)])
+def test_scaling_changes_nothing_but_the_scale(scale, unit):
+    X, y = signals()
+    best = trained(X, y).certificate_.objective
+    c = trained(X * scale, y * unit, 0.1 * scale * unit).certificate_
+    assert c.objective == pytest.approx(best * unit**2, rel=1e-6)
+    assert c.verify(X * scale, y * unit)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_interior_points_get_away_from_walls(seed):
+    random = np.random.default_rng(seed)
+    X, Y = random.standard_normal((6, 4)), random.standard_normal((6, 2))
+    model = trained(X, Y, 2e-3, loss="huber", delta=0.5, tol=1e-5)
+    assert model.status_ == "converged"
+    assert model.certificate_.verify(X, Y)
+
+
+@pytest.mark.parametrize("patterns", ["auto", 20])
+def test_filters_of_one_entry(patterns):
+    X, y = signals()
+    c = trained(X, y, kernel_size=1, patterns=patterns, random_state=0).certificate_
+    best = trained(X, y, kernel_size=1).certificate_
+    assert c.objective == pytest.approx(best.objective, rel=1e-6)  # two filters are all there are
+    assert c.verify(X, y)
+
+
 def test_search_with_little_room_is_above_the_bound(monkeypatch):
     X, y = signals(n=9, d=5, seed=6)
     best = trained(X, y).certificate_

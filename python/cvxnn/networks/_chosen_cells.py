@@ -22,6 +22,7 @@ from cvxnn.networks._problem import TrainingProblem, cells_of_rows
 from cvxnn.networks._whitened import has_closed_form
 
 __all__ = [
+    "HOPELESS",
     "ChosenCells",
     "bounds_every_cell_by",
     "choose_cells",
@@ -35,7 +36,7 @@ _LISTED = 2_000  # cells, up to which a list of all is the faster way
 # By the number of columns, up to how many samples "auto" prices every cell without a list; "exact"
 # does at any number of them.
 _PRICED_ROWS = {1: np.inf, 2: np.inf, 3: np.inf, 4: 5000, 5: 300, 6: 60}
-_HOPELESS = 100  # times too many cells if in general position: then they are not counted
+HOPELESS = 100  # times too many cells if in general position: then they are not counted
 _EXACT_LIMIT = 1_000_000  # cells that "exact" agrees to list
 _EXACT_BYTES = 2**30  # and the memory their patterns may take
 _AUTO_LIMIT = 100_000
@@ -183,7 +184,7 @@ def _every_cell(
         limit = min(limit, _LISTED)
     must_list = exact and not priced
     bound = zaslavsky_bound(arrangement.n_distinct, arrangement.rank)
-    if not must_list and bound > _HOPELESS * limit:
+    if not must_list and bound > HOPELESS * limit:
         return unlisted
     try:
         refuse_more_cells(arrangement, limit)

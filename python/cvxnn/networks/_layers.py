@@ -18,6 +18,7 @@ __all__ = [
     "as_inputs",
     "check_layers",
     "decay_of",
+    "lengths_of",
     "loss_of",
     "midrange",
     "rebuilt",
@@ -100,6 +101,11 @@ def as_inputs(X: ArrayLike, weights: Array) -> Array:
     if X.ndim != 2 or X.shape[1] != weights.shape[1]:
         raise ValueError(f"X must have shape (n, {weights.shape[1]}), got {X.shape}")
     return X
+
+
+def lengths_of(vectors: Array) -> Array:
+    """Return norms along the last axis, also of what has squares beyond the range of doubles."""
+    return np.asarray(np.hypot.reduce(vectors, axis=-1, initial=0.0))
 
 
 def squeezed(outputs: Array) -> Array:

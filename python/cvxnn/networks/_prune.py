@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog, nnls
 
 from cvxnn.networks._activations import activated
+from cvxnn.networks._layers import lengths_of
 
 __all__ = ["fewest", "fewest_shares", "pruned_layers", "pruned_thresholds"]
 
@@ -128,8 +129,7 @@ def fewest(contributions: Array, strengths: Array) -> Array:
     n_neurons = contributions.shape[1]
     if n_neurons == 0:
         return np.ones(0)
-    units = np.abs(contributions).max(axis=0)
-    columns = units * np.linalg.norm(contributions / units, axis=0)
+    columns = lengths_of(contributions.T)
     scaled, total = contributions / columns, contributions.sum(axis=1)
     costs = strengths / columns
     largest = np.abs(total).max()

@@ -202,20 +202,22 @@ class ConvNetwork(SavedInFiles):
         if self.activation not in TORCH_ACTIVATIONS:
             raise ValueError(f"PyTorch has no module for activation {self.activation!r}")
         torch = optional_import("torch", "torch")
-        patches = self._patches
+        patches, m = self._patches, max(1, self.n_neurons)  # no channel is not allowed
+        missing = (0, m - self.n_neurons)
         convolution = torch.nn.Conv2d(
             patches.input_shape[0],
-            self.n_neurons,
+            m,
             patches.kernel,
             stride=patches.stride,
             padding=patches.padding,
             dtype=torch.float64,
         )
         with torch.no_grad():
-            convolution.weight.copy_(torch.tensor(self.filters))
-            convolution.bias.copy_(torch.tensor(self.hidden_bias))
+            convolution.weight.copy_(torch.tensor(np.pad(self.filters, [missing, *[(0, 0)] * 3])))
+            convolution.bias.copy_(torch.tensor(np.pad(self.hidden_bias, missing)))
         slope = (self.negative_slope,) if self.activation == "leaky_relu" else ()
-        pool, weights = torch.nn.AdaptiveMaxPool2d(1), self.output_weights
+        pool = torch.nn.AdaptiveMaxPool2d(1)
+        weights = np.pad(self.output_weights, [missing, (0, 0)])
         if self.pooling != "max":
             pool, weights = torch.nn.AdaptiveAvgPool2d(1), weights * (patches.scale * patches.count)
         return torch.nn.Sequential(
@@ -258,7 +260,8 @@ def hold_arrays(network: Any, shapes: Mapping[str, tuple[int | None, ...]]) -> N
         if array.ndim != len(shape) or not all(
             want in (None, got) for want, got in zip(shape, array.shape, strict=True)
         ):
-            raise ValueError(f"{name} has shape {array.shape}, expected {len(shape)} dimension(s)")
+            sizes = " x ".join("any" if size is None else str(size) for size in shape)
+            raise ValueError(f"{name} has shape {array.shape}, expected {sizes}")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} holds NaN or infinity")
         if name in _GEOMETRY and np.any(array != np.floor(array)):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn._native import core
+from cvxnn.networks._block_solver import solve_blocks
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks.convolutional._selections import FilterCells, PatchRows, Selections
@@ -18,7 +19,6 @@ __all__ = ["PooledSpace", "listed_support"]
 
 Array = NDArray[np.float64]
 
-_MAX_ROUNDS = 200
 _SEARCH_BYTES = 2**27  # of the blocks of filters found at a time
 _BATCH = 1 << 24  # entries of blocks that are priced together
 
@@ -87,20 +87,16 @@ class PooledSpace:
         N, n, width = len(kept), len(problem.y), outputs.shape[2]
         blocks = np.zeros((N, problem.n_outputs, n, width))
         blocks[np.arange(N), kept.outputs] = kept.signs[:, None, None] * outputs[which]
-        raw = core.solve_block_program(
+        raw, history = solve_blocks(
+            problem,
+            scaled,
             blocks.reshape(N, -1, width),
             cones[which],
-            np.asfortranarray(interiors[which]),
-            np.asfortranarray(scaled.y.reshape(n, -1)),
-            problem.weight,
-            loss=problem.loss.name,
-            delta=scaled.delta,
-            beta=scaled.beta,
+            interiors[which],
             tol=tol,
-            max_rounds=_MAX_ROUNDS,
-            max_seconds=np.inf if max_time is None else max_time,
+            max_time=max_time,
             n_threads=n_threads,
-            on_round=None if on_round is None else lambda step: on_round(scaled.progress(step)),
+            on_round=on_round,
         )
         used = np.flatnonzero(raw["vectors"].any(axis=1))
         branches = Branches(
@@ -109,13 +105,8 @@ class PooledSpace:
             kept.signs[used],
             kept.outputs[used],
         )
-        history = [tuple(scaled.progress(row)[name] for name in HISTORY) for row in raw["history"]]
         solution = BranchSolution(
-            branches,
-            len(cells),
-            scaled.unscaled_dual(raw),
-            raw["status"],
-            np.array(history, dtype=list(HISTORY.items())),
+            branches, len(cells), scaled.unscaled_dual(raw), raw["status"], history
         )
         # otherwise interior points have a little of everything
         fewer = fewest_branches(problem, self.model, branches, self.layers(branches)[1])

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from cvxnn._checks import is_integer
 from cvxnn.arrangements import TooManyCells
 from cvxnn.arrangements._counting import zaslavsky_bound
+from cvxnn.networks._layers import lengths_of
 from cvxnn.networks._mapping import network_of
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
@@ -193,7 +194,7 @@ def _refuse_memory(problem: TrainingProblem, rows: Array, cells: Selections) -> 
 
 def _network(problem: TrainingProblem, branches: Branches) -> ConvNetwork:
     """Split the vectors of filters evenly between the layers."""
-    roots = np.sqrt(np.linalg.norm(branches.vectors[:, 0], axis=1))
+    roots = np.sqrt(lengths_of(branches.vectors[:, 0]))
     weights = branches.vectors[:, 0] / roots[:, None]
     outputs = np.zeros((len(roots), problem.n_outputs))
     outputs[np.arange(len(roots)), branches.outputs] = branches.output_signs * roots

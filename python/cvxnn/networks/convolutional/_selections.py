@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._counting import refuse_more_cells
+from cvxnn.networks._layers import lengths_of
 from cvxnn.networks._problem import TrainingProblem
 
 __all__ = ["FilterCells", "PatchRows", "Selections", "every_selection", "sampled_selections"]
@@ -44,7 +45,7 @@ class PatchRows:
         grid = np.ldexp(np.rint(np.ldexp(design, places)), -places)
         shape = len(problem.y), problem.n_patches, design.shape[1]
         # these differences are doubles too
-        lengths = np.linalg.norm((design - grid).reshape(shape), axis=2)
+        lengths = lengths_of((design - grid).reshape(shape))
         lost = np.ldexp(lengths.max(axis=1) * _ROUNDED_UP, exponent)
         return cls(np.ascontiguousarray(grid).reshape(shape), exponent, lost)
 
@@ -87,7 +88,8 @@ class Selections:
         cones = outputs[:, :, None, :] - rows
         which, samples = np.nonzero(active)
         cones[which, samples, index[active]] = outputs[active]
-        return outputs, cones.reshape(len(self), n * K, width)
+        cones = cones.reshape(len(self), n * K, width)
+        return np.ascontiguousarray(outputs), np.ascontiguousarray(cones)
 
 
 @dataclass(frozen=True, eq=False)

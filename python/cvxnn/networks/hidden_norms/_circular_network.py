@@ -66,6 +66,8 @@ class CircularNetwork(SavedInFiles):
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} holds NaN or infinity")
         m, d = arrays["filters"].shape
+        if d == 0:
+            raise ValueError(f"filters must have a column at least, got shape {(m, d)}")
         shapes = {"dense_weights": (m, d), "output_weights": (m, arrays["output_weights"].shape[1])}
         for name, shape in shapes.items():
             if arrays[name].shape != shape:

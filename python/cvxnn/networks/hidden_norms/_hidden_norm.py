@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["HIDDEN_NORMS", "HiddenNorm", "hidden_norm"]
+from cvxnn._checks import one_of
+from cvxnn.networks._layers import lengths_of
+
+__all__ = ["HiddenNorm", "hidden_norm"]
 
 Array = NDArray[np.float64]
 
-HIDDEN_NORMS = ("l1", "linf", "circular")
+_HIDDEN_NORMS = ("l1", "linf", "circular")
 _MOST_CORNERS = 1 << 12  # of the cube, to bound by
 _DIRECTIONS = 32  # of the polygon around a disc
 _OUTWARDS = 1.0 + 1e-9  # covers the rounding of corners
@@ -51,15 +54,18 @@ class HiddenNorm:
 
     def values(self, vectors: Array) -> Array:
         """Return N of each row."""
-        return np.asarray(np.linalg.norm(self.by_part(vectors), axis=2).sum(axis=1))
+        return np.asarray(self._lengths(vectors).sum(axis=1))
+
+    def _lengths(self, vectors: Array) -> Array:
+        """Return the norms of parts, whose squares may not be within range, (m, parts)."""
+        return lengths_of(self.by_part(vectors))
 
     def slopes(self, vectors: Array) -> Array:
         """Return a subgradient of N at each row."""
         if self.n_free:
             largest = np.abs(vectors).argmax(axis=1)
             return np.where(np.arange(vectors.shape[1]) == largest[:, None], np.sign(vectors), 0.0)
-        parts = self.by_part(vectors)
-        lengths = np.linalg.norm(parts, axis=2, keepdims=True)
+        parts, lengths = self.by_part(vectors), self._lengths(vectors)[:, :, None]
         directions = parts / np.where(lengths > 0.0, lengths, 1.0)
         return np.asarray(directions.reshape(len(parts), self.basis.shape[1]) @ self.inverse.T)
 
@@ -67,8 +73,7 @@ class HiddenNorm:
         """Return vectors without the parts below a share of the largest part of a vector."""
         if self.n_free or self.parts == 1:
             return vectors
-        parts = self.by_part(vectors)
-        lengths = np.linalg.norm(parts, axis=2)
+        parts, lengths = self.by_part(vectors), self._lengths(vectors)
         small = lengths <= share * lengths.max(axis=1, initial=0.0, keepdims=True)
         kept = np.where(small[:, :, None], 0.0, parts).reshape(len(parts), self.basis.shape[1])
         return np.asarray(kept @ self.basis.T)
@@ -108,6 +113,7 @@ def hidden_norm(name: str, columns: int) -> HiddenNorm:
     ``||F u||_1 / sqrt(D)`` with the unitary Fourier transform F (after Ergen and Pilanci, arXiv
     2006.14798): the sum of the amplitudes of the sinusoids that add up to u.
     """
+    one_of("hidden_norm", name, _HIDDEN_NORMS)
     if name == "l1":
         eye = np.eye(columns)
         return HiddenNorm(name, eye, eye, columns, 0, np.zeros((0, columns)), 1.0, True)

@@ -10,11 +10,13 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks.hidden_norms._hidden_norm import HiddenNorm
 
-__all__ = ["blocks_of", "bytes_of_cell", "cell_supports", "well_inside"]
+__all__ = ["blocks_of", "cell_supports", "most_cells", "well_inside"]
 
 Array = NDArray[np.float64]
 
 _BATCH_BYTES = 1 << 27  # of blocks priced together
+_PROGRAM_BYTES = 1 << 28  # of those of a program, to begin with
+_AT_ONCE = 1 << 10  # cells, of which the largest supports are floors for others
 _NARROW = 1e-7  # distance to walls, of unit vectors, that is next to none
 
 
@@ -28,36 +30,59 @@ def blocks_of(design: Array, norm: HiddenNorm, masks: NDArray[np.bool_]) -> tupl
 
 
 def cell_supports(
-    problem: TrainingProblem, norm: HiddenNorm, cells: Cells, v: Array, *, n_threads: int = 1
+    problem: TrainingProblem,
+    norm: HiddenNorm,
+    cells: Cells,
+    v: Array,
+    *,
+    resolved: int,
+    n_threads: int = 1,
 ) -> Array:
     """Bound max ``|v . (X u)_+|`` over N(u) <= 1 in each cell from above, for the worst target.
 
-    Below the strength of the problem it is not resolved. Shape (P,).
+    That many of the largest are resolved, as far as they are above the strength of the problem;
+    bounds of others may be as large as the least of these, or as the strength. Shape (P,).
     """
+    size = max(1, min(_AT_ONCE, _BATCH_BYTES // _bytes_of_cell(problem, norm)))
+    supports = np.zeros(cells.n_cells)
+    largest = np.full(resolved, problem.beta)
+    for first in range(0, cells.n_cells, size):
+        batch = slice(first, first + size)
+        masks = cells[batch].to_dense()
+        supports[batch] = _above(problem, norm, masks, v, float(largest[0]), n_threads)
+        largest = np.sort(np.concatenate([largest, supports[batch]]))[-resolved:]
+    return supports
+
+
+def _above(
+    problem: TrainingProblem,
+    norm: HiddenNorm,
+    masks: NDArray[np.bool_],
+    v: Array,
+    floor: float,
+    n_threads: int,
+) -> Array:
+    """Return these bounds for a few cells, not resolved below the floor."""
     design, exponent = problem.scaled_design()
     rounding = np.zeros(len(design)) if norm.exact else norm.rounding(design)
     relaxed = rounding + _NARROW * np.linalg.norm(design, axis=1)
-    size = max(1, _BATCH_BYTES // bytes_of_cell(problem, norm))
-    supports = np.zeros(cells.n_cells)
-    for first in range(0, cells.n_cells, size):
-        masks = cells[first : first + size].to_dense()
-        blocks = blocks_of(design, norm, masks)
-        for column in np.atleast_2d(v.T):
-            exponent_of_v = int(np.frexp(np.abs(column).max())[1])
-            shift = exponent + exponent_of_v
-            scaled = np.ldexp(column, -exponent_of_v)
-            beta = float(np.clip(np.ldexp(problem.beta, -shift), 1e-300, 1e300))
-            found = _priced(norm, blocks, scaled, rounding, beta, n_threads)
-            above = np.flatnonzero(found > beta)
-            if len(above):
-                above = above[~_has_room(blocks[1][above], n_threads)]
-            if len(above):
-                narrow = blocks[0][above], blocks[1][above]
-                wider = _priced(norm, narrow, scaled, relaxed, beta, n_threads)
-                found[above] = np.minimum(found[above], wider)
-            found += (1.0 + 1e-9) * float(np.abs(scaled) @ rounding)  # rounding of rounding
-            batch = slice(first, first + size)
-            supports[batch] = np.maximum(supports[batch], np.ldexp(found, shift))
+    blocks = blocks_of(design, norm, masks)
+    supports = np.zeros(len(masks))
+    for column in np.atleast_2d(v.T):
+        exponent_of_v = int(np.frexp(np.abs(column).max())[1])
+        shift = exponent + exponent_of_v
+        scaled = np.ldexp(column, -exponent_of_v)
+        least = float(np.clip(np.ldexp(floor, -shift), 1e-300, 1e300))
+        found = _priced(norm, blocks, scaled, rounding, least, n_threads)
+        above = np.flatnonzero(found > least)
+        if len(above):
+            above = above[~_has_room(blocks[1][above], n_threads)]
+        if len(above):
+            narrow = blocks[0][above], blocks[1][above]
+            wider = _priced(norm, narrow, scaled, relaxed, least, n_threads)
+            found[above] = np.minimum(found[above], wider)
+        found += (1.0 + 1e-9) * float(np.abs(scaled) @ rounding)  # rounding of rounding
+        supports = np.maximum(supports, np.ldexp(found, shift))
     return supports
 
 
@@ -66,7 +91,7 @@ def _priced(
     blocks: tuple[Array, Array],
     v: Array,
     slack: Array,
-    beta: float,
+    floor: float,
     n_threads: int,
 ) -> Array:
     """Return bounds over cones whose rows may be as far below zero as `slack` times N(u).
@@ -83,7 +108,7 @@ def _priced(
         np.ascontiguousarray(np.concatenate([outputs, -outputs])),
         np.ascontiguousarray(np.concatenate([cones, cones])),
         v,
-        threshold=beta,
+        threshold=floor,
         parts=norm.parts,
         n_free=norm.n_free + loose,
         n_threads=n_threads,
@@ -103,7 +128,12 @@ def well_inside(cones: Array, points: Array) -> NDArray[np.bool_]:
     return np.asarray(((slack > _NARROW * lengths) | (lengths == 0.0)).all(axis=1))
 
 
-def bytes_of_cell(problem: TrainingProblem, norm: HiddenNorm) -> int:
+def most_cells(problem: TrainingProblem, norm: HiddenNorm) -> int:
+    """Return how many cells to begin a program with at most, given the memory of their blocks."""
+    return max(1, _PROGRAM_BYTES // _bytes_of_cell(problem, norm))
+
+
+def _bytes_of_cell(problem: TrainingProblem, norm: HiddenNorm) -> int:
     """Return the memory that the blocks of one cell take in the program."""
     n_rows = len(problem.design) * (1 + problem.n_outputs) + len(norm.walls)
     return int(16 * problem.n_outputs * n_rows * norm.basis.shape[1])

@@ -113,23 +113,24 @@ def support_of(
     v: Array,
     method: str,
     *,
+    patient: bool = True,
     n_threads: int = 1,
 ) -> float:
     """Bound max ``|v . (X u)_+|`` over N(u) <= 1 as a certificate names it; beta at least.
 
-    For method "cells" they are listed if they are not given.
+    For method "cells" they are listed if they are not given. With patience a relaxation takes more
+    steps, until it is at beta: enough to find a bound again that it found without.
     """
     if method == "cells" and cells is None:
         cells = list_every_cell(problem, n_threads).cells
     if cells is not None:
-        supports = cell_supports(problem, norm, cells, v, n_threads=n_threads)
-        support = float(supports.max(initial=0.0))
-    else:
-        support = _hull_support(problem, norm, v)
-        if support > problem.beta:
-            outwards = norm.euclidean * (1.0 + 4.0 * _EPSILON)
-            floor = problem.beta / outwards
-            support = min(support, outwards * support_bound(problem, v, floor, method))
+        supports = cell_supports(problem, norm, cells, v, resolved=1, n_threads=n_threads)
+        return max(problem.beta, float(supports.max(initial=0.0)))
+    support = _hull_support(problem, norm, v)
+    if support > problem.beta:
+        outwards = norm.euclidean * (1.0 + 4.0 * _EPSILON)
+        floor = problem.beta / outwards if patient or method != "relaxation" else 0.0
+        support = min(support, outwards * support_bound(problem, v, floor, method))
     return max(problem.beta, support)
 
 

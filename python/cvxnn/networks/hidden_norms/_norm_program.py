@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
+from cvxnn.networks._block_solver import solve_blocks
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks._prune import fewest
@@ -25,7 +26,6 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-_MAX_ROUNDS = 200
 _SHARES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-8)  # of the largest part: smaller ones may be zero
 
 
@@ -101,34 +101,23 @@ def solve_over_cells(
     rows, cones, interiors = rows[inside], cones[inside], interiors[inside]
     every, signs, targets = _for_targets(outputs[inside], problem.n_outputs)
     repeats = 2 * problem.n_outputs
-    raw = core.solve_block_program(
+    raw, history = solve_blocks(
+        problem,
+        scaled,
         every,
         np.ascontiguousarray(np.tile(cones, (repeats, 1, 1))),
-        np.asfortranarray(np.tile(interiors, (repeats, 1))),
-        np.asfortranarray(scaled.y.reshape(len(scaled.y), -1)),
-        problem.weight,
-        loss=problem.loss.name,
-        delta=scaled.delta,
-        beta=scaled.beta,
+        np.tile(interiors, (repeats, 1)),
+        tol=tol,
+        max_time=max_time,
+        n_threads=n_threads,
+        on_round=on_round,
         parts=norm.parts,
         n_free=norm.n_free,
-        tol=tol,
-        max_rounds=_MAX_ROUNDS,
-        max_seconds=np.inf if max_time is None else max_time,
-        n_threads=n_threads,
-        on_round=None if on_round is None else lambda step: on_round(scaled.progress(step)),
     )
     used = np.flatnonzero(raw["vectors"].any(axis=1))
     vectors = np.ldexp(raw["vectors"][used] @ norm.basis.T, scaled.b - scaled.a)
     neurons = NormNeurons(vectors, signs[used], targets[used], np.tile(rows, repeats)[used])
-    history = [tuple(scaled.progress(step)[name] for name in HISTORY) for step in raw["history"]]
-    return NormSolution(
-        neurons,
-        len(masks),
-        scaled.unscaled_dual(raw),
-        raw["status"],
-        np.array(history, dtype=list(HISTORY.items())),
-    )
+    return NormSolution(neurons, len(masks), scaled.unscaled_dual(raw), raw["status"], history)
 
 
 def _for_targets(outputs: Array, n_targets: int) -> tuple[Array, Array, NDArray[np.intp]]:

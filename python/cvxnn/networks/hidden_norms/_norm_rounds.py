@@ -12,7 +12,7 @@ from cvxnn.arrangements import Cells
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound
 from cvxnn.networks.hidden_norms._hidden_norm import HiddenNorm
-from cvxnn.networks.hidden_norms._norm_blocks import bytes_of_cell, cell_supports
+from cvxnn.networks.hidden_norms._norm_blocks import cell_supports, most_cells
 from cvxnn.networks.hidden_norms._norm_program import NormSolution, solve_over_cells
 
 __all__ = ["solve_by_rounds"]
@@ -20,7 +20,6 @@ __all__ = ["solve_by_rounds"]
 Array = NDArray[np.float64]
 
 _AT_ONCE = 1_000  # cells, up to which there are no rounds
-_BYTES = 2**28  # that their blocks may take
 _FIRST = 200  # cells of the first round
 _ADDED = 200  # in each other
 _ROUNDS = 100
@@ -38,8 +37,9 @@ def solve_by_rounds(
     on_round: OnRound | None = None,
 ) -> NormSolution:
     """Solve the program over the given cells: by rounds of pricing all of them if they are many."""
-    most = min(_AT_ONCE, _BYTES // bytes_of_cell(problem, norm))
-    if cells.n_cells <= max(most, _FIRST):
+    most = most_cells(problem, norm)
+    first, added = min(_FIRST, most), min(_ADDED, most)
+    if cells.n_cells <= min(_AT_ONCE, most):
         return solve_over_cells(
             problem,
             norm,
@@ -51,7 +51,7 @@ def solve_by_rounds(
         )
     start = time.monotonic()
     chosen = np.zeros(cells.n_cells, dtype=np.bool_)
-    chosen[np.linspace(0, cells.n_cells - 1, _FIRST).astype(np.intp)] = True
+    chosen[np.linspace(0, cells.n_cells - 1, first).astype(np.intp)] = True
     history: list[tuple[float, ...]] = []
     objective, bound, status = np.inf, -np.inf, "iteration_limit"
     for round_ in range(_ROUNDS):
@@ -62,9 +62,13 @@ def solve_by_rounds(
         value = solution.neurons.objective(problem, norm)
         if round_ == 0 or value < objective:
             best, objective = solution, value
-        supports = cell_supports(problem, norm, cells, solution.dual, n_threads=n_threads)
-        largest = max(problem.beta, float(supports.max()))
-        proved, feasible = problem.bound_from(solution.dual, largest)
+        proved, feasible, supports = -np.inf, solution.dual, np.zeros(cells.n_cells)
+        if max_time is None or time.monotonic() - start <= max_time:
+            supports = cell_supports(
+                problem, norm, cells, solution.dual, resolved=added, n_threads=n_threads
+            )
+            largest = max(problem.beta, float(supports.max()))
+            proved, feasible = problem.bound_from(solution.dual, largest)
         if round_ == 0 or proved > bound:
             dual, bound = feasible, proved
         seconds = time.monotonic() - start
@@ -82,6 +86,6 @@ def solve_by_rounds(
             status = "stalled"
         if status != "iteration_limit":
             break
-        chosen[new[np.argsort(-supports[new], kind="stable")[:_ADDED]]] = True
+        chosen[new[np.argsort(-supports[new], kind="stable")[:added]]] = True
     rows = np.array(history, dtype=list(HISTORY.items()))
     return replace(best, dual=dual, n_cells=cells.n_cells, status=status, history=rows)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from cvxnn._native import core
 from cvxnn.arrangements import Cells
 from cvxnn.arrangements._sampling import sample_normals
+from cvxnn.networks._layers import lengths_of
 from cvxnn.networks._lbfgs import lowest
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound
 from cvxnn.networks.hidden_norms._hidden_norm import HiddenNorm
+from cvxnn.networks.hidden_norms._norm_blocks import most_cells
 from cvxnn.networks.hidden_norms._norm_program import NormNeurons, NormSolution, solve_over_cells
 
 __all__ = ["search_over_norm"]
@@ -58,7 +60,8 @@ def search_over_norm(
             problem, norm, cells, tol=_INNER * tol, max_time=left(), n_threads=n_threads
         )
 
-    packed = sample_normals(problem.design, _SAMPLED, generator, n_threads).packed
+    most = most_cells(problem, norm)
+    packed = sample_normals(problem.design, min(_SAMPLED, most), generator, n_threads).packed
     best = solve(Cells(packed, len(problem.design)))
     history = [_progress(problem, norm, best, start)]
     status = "iteration_limit"
@@ -78,8 +81,9 @@ def search_over_norm(
             break
         found = core.locate_cells(problem.design, np.asfortranarray(probes), n_threads)[0]
         norms = norm.values(best.neurons.vectors)
-        kept = best.neurons.cells[norms > _NEGLIGIBLE * norms.max(initial=0.0)]
-        tried = np.unique(np.concatenate([packed[kept], found]), axis=0)
+        strongest = np.argsort(-norms, kind="stable")[:most]
+        kept = strongest[norms[strongest] > _NEGLIGIBLE * norms.max(initial=0.0)]
+        tried = np.unique(np.concatenate([packed[best.neurons.cells[kept]], found[:most]]), axis=0)
         next_ = solve(Cells(tried, len(problem.design)))
         if next_.neurons.objective(problem, norm) <= objective:  # or ended by the deadline
             best, packed = next_, tried
@@ -162,5 +166,5 @@ def _ascended(
 
 
 def _units(vectors: Array) -> Array:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = lengths_of(vectors)[:, None]
     return np.asarray(vectors / np.where(lengths > 0.0, lengths, 1.0))

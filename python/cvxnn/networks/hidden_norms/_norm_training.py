@@ -12,8 +12,8 @@ from sklearn.utils import check_random_state
 
 from cvxnn._native import core
 from cvxnn.arrangements import Cells, TooManyCells
-from cvxnn.arrangements._counting import refuse_more_cells
-from cvxnn.networks._chosen_cells import choose_cells, list_every_cell, prices_every_cell
+from cvxnn.arrangements._counting import refuse_more_cells, zaslavsky_bound
+from cvxnn.networks._chosen_cells import HOPELESS, choose_cells, list_every_cell, prices_every_cell
 from cvxnn.networks._problem import TrainingProblem, cells_of_samples
 from cvxnn.networks._program import OnRound
 from cvxnn.networks.hidden_norms._hidden_norm import HiddenNorm
@@ -73,16 +73,16 @@ def train_under_norm(
         solution = solve_by_rounds(problem, norm, cells, **options)
     network = network_of(tidied(problem, norm, solution.neurons, 0.1 * tol))
 
-    def bounded(dual: Array) -> tuple[float, Array, float]:
+    def bounded(dual: Array, patient: bool) -> tuple[float, Array, float]:
         v = problem.gather(dual)
-        support = support_of(problem, norm, cells, v, method, n_threads=n_threads)
+        support = support_of(problem, norm, cells, v, method, patient=patient, n_threads=n_threads)
         return *problem.bound_from(v, support), support
 
     dual = problem.spread(solution.dual)
-    bound, feasible, support = bounded(dual)
+    bound, feasible, support = bounded(dual, patient=False)
     if support > problem.beta * _FEASIBLE:
         dual = problem.spread(feasible)
-        bound, _, _ = bounded(dual)  # as it will be verified: rounding is another
+        bound, _, _ = bounded(dual, patient=True)  # as it will be verified: rounding is another
     given = cells if method == "patterns" else None
     certificate = NormCertificate(
         objective=objective_of(network),
@@ -116,9 +116,12 @@ def _choose(
     limit = _EXACT_CELLS
     if patterns == "auto":
         limit = min(limit, int(_AUTO_WORK // (problem.design.size * problem.n_outputs)))
+    arrangement = core.Arrangement(problem.design)
+    bound = zaslavsky_bound(arrangement.n_distinct, arrangement.rank)
     try:
-        refuse_more_cells(core.Arrangement(problem.design), limit)
-        return list_every_cell(problem, n_threads).cells, "cells"
+        if patterns == "exact" or bound <= HOPELESS * limit:
+            refuse_more_cells(arrangement, limit)
+            return list_every_cell(problem, n_threads).cells, "cells"
     except TooManyCells as error:
         if patterns == "exact":
             raise TooManyCells(

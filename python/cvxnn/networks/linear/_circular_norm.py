@@ -11,6 +11,7 @@ from cvxnn._threads import thread_count
 from cvxnn.group_lasso._options import Options
 from cvxnn.group_lasso._problem import Problem
 from cvxnn.group_lasso._solving import solve_path
+from cvxnn.networks._layers import lengths_of
 from cvxnn.networks._least_squares import Rows, bound_of
 from cvxnn.networks.linear._patch_norm import Branches
 
@@ -49,7 +50,7 @@ class CircularNorm:
 
     def dual(self, gradient: Array) -> float:
         """Return the largest ``sqrt(K) ||(F G)_k||`` of a map, shape (d, C)."""
-        moduli = np.linalg.norm(self._spectra(self._hartley(gradient.T)), axis=(0, 1))
+        moduli = _moduli(self._spectra(self._hartley(gradient.T)))
         return float(np.sqrt(self.count) * moduli.max())
 
     def least(self, rows: Rows, beta: float, tol: float, max_iter: int) -> Branches:
@@ -110,7 +111,7 @@ class CircularNorm:
         """
         spectra = self._spectra(coordinates)
         n_targets, channels, _ = spectra.shape
-        moduli = np.linalg.norm(spectra, axis=(0, 1))
+        moduli = _moduli(spectra)
         if not moduli.any():
             return np.zeros((0, channels * self.count)), np.zeros((0, self.count, n_targets))
         even = np.sqrt(moduli / np.sqrt(self.count))
@@ -121,3 +122,8 @@ class CircularNorm:
     def _inverse(self, spectra: Spectra | Array) -> Array:
         images = np.fft.ifft2(spectra.reshape(-1, *self.shape[1:]), norm="ortho")
         return np.ascontiguousarray(images.real).reshape(len(spectra), self.count)
+
+
+def _moduli(spectra: Spectra) -> Array:
+    """Return the norm at each frequency, shape (K,)."""
+    return lengths_of(np.abs(spectra).reshape(-1, spectra.shape[2]).T)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -180,17 +180,19 @@ class DeepLinearRegressor(LinearRegressor):
         self.network_ = _network(coef, constant, depth, self.architecture)
         self.status_, self.n_iter_ = solution.status, max(1, solution.n_iter)
         penalty = self.network_.penalty(self.regularizer)
-        objective, bound, dual = penalty, solution.lower_bound, rows.dual(solution.dual)
+        objective, dual = penalty, rows.dual(solution.dual)
         if beta > 0.0:
             options: dict[str, Any] = {"beta": beta, "regularizer": self.regularizer}
             objective = self.network_.objective(inputs, Y, sample_weight=weight, **options)
         else:
-            bound, dual = 0.5 * depth * bound, 0.5 * depth * dual
-            if self.regularizer == "weight_decay" and depth > 2:
-                bound, dual = 0.0, 0.0 * dual
-        self.certificate_ = LinearCertificate(
-            objective, bound, dual, beta, bool(self.fit_intercept), depth
+            convex = self.regularizer == "power" or depth == 2
+            dual = (0.5 * depth if convex else 0.0) * dual
+        certificate = LinearCertificate(
+            objective, -np.inf, dual, beta, bool(self.fit_intercept), depth
         )
+        # as it will be verified: small singular values, left out before, count here
+        bound = certificate.proved_bound(inputs, Y, sample_weight=weight)
+        self.certificate_ = replace(certificate, lower_bound=bound)
         self._keep_map(coef, constant, targets.shape[1:])
         if self.status_ != "converged":
             warn_of_end(self, stacklevel=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -82,12 +82,33 @@ def least_nuclear_norm(
 ) -> NuclearSolution:
     """Minimise ``||X V gather(Z) - Y||_F^2 / 2 + strength ||Z||_*`` over matrices Z.
 
-    By the alternating direction method of multipliers, to a relative duality gap. For strength zero
-    and maps as they are: the least nuclear norm among least-squares solutions, and a dual matrix
-    for that.
+    To a relative duality gap. For strength zero and maps as they are: the least nuclear norm among
+    least-squares solutions, and a dual matrix for that.
     """
     if strength == 0.0:
         return _limit(spectrum)
+    # squares of maps as they are may be out of range
+    a = int(np.frexp(spectrum.values.max(initial=0.0))[1])
+    b = int(np.frexp(np.abs(np.vstack([spectrum.targets, spectrum.rest])).max(initial=0.0))[1])
+    scaled = replace(
+        spectrum,
+        values=np.ldexp(spectrum.values, -a),
+        targets=np.ldexp(spectrum.targets, -b),
+        rest=np.ldexp(spectrum.rest, -b),
+    )
+    found = _multipliers(scaled, float(np.ldexp(strength, -a - b)), tol, max_iter, layout)
+    return replace(
+        found,
+        matrix=np.ldexp(found.matrix, b - a),
+        dual=np.ldexp(found.dual, b),
+        lower_bound=float(np.ldexp(found.lower_bound, 2 * b)),
+    )
+
+
+def _multipliers(
+    spectrum: Spectrum, strength: float, tol: float, max_iter: int, layout: Layout
+) -> NuclearSolution:
+    """Minimise by the alternating direction method of multipliers."""
     squares = spectrum.values[:, None] ** 2
     by_targets = spectrum.values[:, None] * spectrum.targets
     Z = layout.spread(np.zeros_like(spectrum.targets))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from cvxnn.networks._layers import lengths_of
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks.parallel._parallel_network import ParallelNetwork
 
@@ -99,9 +100,8 @@ class ParallelModel:
 
     def norms(self, vectors: Array) -> Array:
         """Return the norms of branches, from their u of shape (K, m1, d)."""
-        lengths: Array = np.linalg.norm(vectors, axis=2)
-        norms = lengths.sum(axis=1) if self.separate_norms else np.linalg.norm(lengths, axis=1)
-        return np.asarray(norms)
+        lengths = lengths_of(vectors)
+        return lengths.sum(axis=1) if self.separate_norms else lengths_of(lengths)
 
 
 def network_of_branches(
@@ -109,7 +109,7 @@ def network_of_branches(
 ) -> ParallelNetwork:
     """Return the cheapest network with these branches."""
     vectors, signs = branches.vectors, branches.signs
-    lengths = np.linalg.norm(vectors, axis=2)
+    lengths = lengths_of(vectors)
     total = model.norms(vectors)
     m2 = model.m2
     second = np.repeat(signs[:, :, None], m2, axis=2)
