@@ -42,7 +42,7 @@ def reference_optimum(X, Y, strength, fit_intercept):
 
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("depth", [2, 3, 5])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_parallel_branches_are_equal_to_cvxpy(seed, depth, fit_intercept):
     X, Y = problem(seed=seed)
     model = DeepLinearRegressor(depth, beta=0.3, fit_intercept=fit_intercept, tol=1e-8).fit(X, Y)

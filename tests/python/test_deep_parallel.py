@@ -130,7 +130,7 @@ def best_of_descents(X, y, beta, regularizer, runs=4, branches=3):
 
 
 @pytest.mark.parametrize("regularizer", ["power", "path"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(10))
 def test_no_descent_is_below_the_bound(regularizer, seed):
     X, y = gaussian_problem(5, 2, seed=seed)
     if seed > 1:  # degenerate integers

@@ -1,7 +1,8 @@
-"""Training on a few singular directions, of gated, convolutional and three-layer networks."""
+"""Training on a few singular directions, of gated, convolutional and parallel networks."""
 
 import warnings
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from cvxnn import (
     ConvReLUClassifier,
     ConvReLURegressor,
+    DeepParallelReLUClassifier,
+    DeepParallelReLURegressor,
     GatedReLUClassifier,
     GatedReLURegressor,
     ParallelReLUClassifier,
@@ -20,6 +23,8 @@ from cvxnn.networks._low_rank import Projection
 from cvxnn.networks._patches import Patches
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
+from cvxnn.networks.parallel._deep_branches import DeepModel, outputs_of
+from cvxnn.networks.parallel._deep_training import deep_support
 from cvxnn.networks.parallel._parallel_certificate import all_cells, support_of
 from cvxnn.networks.parallel._parallel_model import Branches, ParallelModel
 
@@ -210,6 +215,43 @@ def test_no_branch_gains_more_than_the_bound(regularizer, m1):
     assert 0.7 * bound < gains.max() <= bound
 
 
+@pytest.mark.parametrize("regularizer", ["path", "power"])
+@pytest.mark.parametrize("widths", [(1,), (2, 2), (3, 1, 2)])
+def test_no_deep_branch_gains_more_than_the_bound(regularizer, widths):
+    random = np.random.default_rng(0)
+    X, v = random.standard_normal((6, 3)), random.standard_normal(6)
+    options = {"loss": "squared", "beta": 1e-9, "bias": "none"}
+    low = TrainingProblem.from_arrays(X, v, rank=2, **options)
+    model = DeepModel(regularizer, widths)
+    bound = deep_support(low, model, "branch_and_bound", low.y)
+    shapes = pairwise((3, *widths, 1))
+    layers = tuple(random.standard_normal((20_000, after, before)) for before, after in shapes)
+    gains = np.abs(outputs_of(layers, low.inputs)[-1][:, 0] @ low.y) / model.norms(layers)
+    assert gains.max() <= bound
+    # and no looser than by what is left out of the data
+    seen = deep_support(replace(low, projection=None), model, "branch_and_bound", low.y)
+    rest = np.linalg.svd(X, compute_uv=False)[2] * np.linalg.norm(v)
+    assert seen < bound <= np.hypot(seen, model.spread * rest) * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("regularizer", ["path", "power"])
+@pytest.mark.parametrize("bias", ["none", "regularized"])
+def test_deep_branches(regularizer, bias):
+    X, y = decaying(12, 3, 2, last=0.05)
+    options = {"branch_widths": (2, 2), "regularizer": regularizer, "bias": bias, "tol": 1e-3}
+    model = DeepParallelReLURegressor(0.1, rank=2, **options).fit(X, y)
+    some = DeepParallelReLURegressor(0.1, **options).fit(X, y).certificate_.objective
+    c = model.certificate_
+    assert (c.scope, c.rank) == ("global", 2)
+    assert 0.0 < c.lower_bound <= min(some, c.objective)
+    assert c.objective <= model.guaranteed_ratio_ * some
+    assert c.verify(X, y)
+    assert not replace(c, lower_bound=c.lower_bound * (1.0 + 1e-6)).verify(X, y)
+    assert outside_of_span(model.network_.first_weights, X, 2) < 1e-12
+    classifier = DeepParallelReLUClassifier(0.1, rank=1, branch_widths=(2, 2), tol=1e-2)
+    assert classifier.fit(X, y > 0.0).certificate_.verify(X, np.where(y > 0.0, 1.0, -1.0))
+
+
 @pytest.mark.parametrize("regularizer", ["path", "weight_decay"])
 def test_branches_with_biases_and_weights(regularizer):
     X, y = decaying(4, 2, 1, last=0.1)
@@ -286,7 +328,7 @@ def test_classes_and_several_targets(estimator, options):
         assert model.certificate_.objective <= model.guaranteed_ratio_ * best.objective * (1 + 1e-3)
 
 
-@pytest.mark.parametrize("estimator, options", EVERY)
+@pytest.mark.parametrize("estimator, options", [*EVERY, (DeepParallelReLURegressor, {})])
 @pytest.mark.parametrize("rank", [0, 6, 1.5, True, "2", -1])
 def test_bad_rank(estimator, options, rank):
     X, y = decaying(5, 5, 3)

@@ -47,7 +47,7 @@ def test_logistic_optimum_is_that_of_cvxpy(seed):
     assert c.verify(X, y)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("bias", ["none", "regularized"])
 def test_descents_stay_above_the_bound(seed, bias):
     X, y = signals(n=8, d=5, seed=seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from cvxnn.networks._gap import HasGap
 from cvxnn.networks._problem import TrainingProblem
+from cvxnn.networks._support import one_sided_support
 
-__all__ = ["BranchCertificate", "TrainedBranches", "proved_dual"]
+__all__ = [
+    "BranchCertificate",
+    "TrainedBranches",
+    "proved_dual",
+    "support_on_all_data",
+    "unlisted_support",
+]
 
 Array = NDArray[np.float64]
 
@@ -97,3 +104,37 @@ def proved_dual(
     v = problem.gather(dual)
     bound, _ = problem.bound_from(v, price(v))
     return bound, dual
+
+
+def support_on_all_data(
+    problem: TrainingProblem,
+    spread: float,
+    v: Array,
+    support: Callable[[TrainingProblem, float], float],
+) -> float:
+    """Bound what branches gain at v, the strength of the problem at least.
+
+    `support` bounds it for a design, and need not resolve what is below a floor. First-layer
+    neurons leave out of the directions of a projection as much as their norms, times the moduli of
+    the weights on the paths from them, add up to, `spread` at most: later layers pass on changes
+    times numbers between zero and these weights.
+    """
+    projection, floor = problem.projection, problem.beta
+    if projection is None:
+        return max(problem.beta, support(problem, floor))
+    floor = projection.without_rest(floor, v, spread)
+    seen = support(replace(problem, projection=None), floor)
+    return max(problem.beta, projection.with_rest(seen, v, spread))
+
+
+def unlisted_support(
+    problem: TrainingProblem, spread: float, v: Array, method: str, floor: float
+) -> float:
+    """Bound what any branch gains at v, none of their cells listed.
+
+    A branch is at most the sum, over paths of positive weights, of the first-layer neurons that
+    they begin at times these weights, and only samples where v has the sign of its gain count. So
+    the gain is at most that of two-layer neurons at the positive or the negative part of v, times
+    the `spread` of the model.
+    """
+    return spread * one_sided_support(problem, v, floor / spread, method)

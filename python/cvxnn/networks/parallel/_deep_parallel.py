@@ -66,6 +66,9 @@ class DeepParallelReLURegressor(_DeepEstimator, ConvexRegressor):
     bias : {"regularized", "none"}, default="regularized"
         Whether the first layer has biases, which count as its weights. (Biases in later layers
         would make the cost of a branch depend on its scale.)
+    rank : int, optional
+        Train on that many singular directions of the data only, with a bound for all of it, as in
+        `ReLURegressor`.
     tol : float, default=1e-4
         Relative gap between objective and lower bound at which training counts as converged, and
         the relative gain of three rounds of the search below which it ends.
@@ -89,6 +92,8 @@ class DeepParallelReLURegressor(_DeepEstimator, ConvexRegressor):
         Rounds of the search.
     history_ : structured ndarray
         Fields seconds, objective, lower_bound, n_neurons (branches), one entry per round.
+    guaranteed_ratio_ : float
+        With `rank`: the objective is at most this times the optimum, as in `ReLURegressor`.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of str
@@ -114,6 +119,7 @@ class DeepParallelReLURegressor(_DeepEstimator, ConvexRegressor):
         loss: str = "squared",
         delta: float = 1.0,
         bias: str = "regularized",
+        rank: int | None = None,
         tol: float = 1e-4,
         max_time: float | None = None,
         n_jobs: int | None = None,
@@ -125,13 +131,15 @@ class DeepParallelReLURegressor(_DeepEstimator, ConvexRegressor):
         self.loss = loss
         self.delta = delta
         self.bias = bias
+        self.rank = rank
         self.tol = tol
         self.max_time = max_time
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     def _model(self) -> dict[str, Any]:
-        return {"loss": one_of("loss", self.loss, ("squared", "huber")), "delta": self.delta}
+        loss = one_of("loss", self.loss, ("squared", "huber"))
+        return {"loss": loss, "delta": self.delta, "rank": self.rank}
 
 
 class DeepParallelReLUClassifier(_DeepEstimator, ConvexClassifier):
@@ -150,7 +158,7 @@ class DeepParallelReLUClassifier(_DeepEstimator, ConvexClassifier):
     loss : {"logistic", "squared_hinge"}, default="logistic"
         ``log(1 + exp(-m))`` or ``max(0, 1 - m)^2 / 2`` of the margin m = y f. "logistic" is the
         cross-entropy for more than two classes; the other is for two.
-    bias
+    bias, rank
         As in `DeepParallelReLURegressor`.
     class_weight : dict or "balanced", optional
         Weights of the classes in the loss, as in scikit-learn.
@@ -161,7 +169,9 @@ class DeepParallelReLUClassifier(_DeepEstimator, ConvexClassifier):
     ----------
     classes_ : ndarray of shape (C,)
         The class labels, sorted.
-    network_, certificate_, status_, n_iter_, history_, n_features_in_, feature_names_in_
+    network_, certificate_, status_, n_iter_, history_, guaranteed_ratio_
+        As in `DeepParallelReLURegressor`.
+    n_features_in_, feature_names_in_
         As in `DeepParallelReLURegressor`.
 
     Examples
@@ -182,6 +192,7 @@ class DeepParallelReLUClassifier(_DeepEstimator, ConvexClassifier):
         regularizer: str = "power",
         loss: str = "logistic",
         bias: str = "regularized",
+        rank: int | None = None,
         class_weight: Any = None,
         tol: float = 1e-4,
         max_time: float | None = None,
@@ -193,6 +204,7 @@ class DeepParallelReLUClassifier(_DeepEstimator, ConvexClassifier):
         self.regularizer = regularizer
         self.loss = loss
         self.bias = bias
+        self.rank = rank
         self.class_weight = class_weight
         self.tol = tol
         self.max_time = max_time
@@ -201,4 +213,4 @@ class DeepParallelReLUClassifier(_DeepEstimator, ConvexClassifier):
 
     def _model(self) -> dict[str, Any]:
         one_of("loss", self.loss, ("logistic", "squared_hinge"))
-        return {}
+        return {"rank": self.rank}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,19 +12,21 @@ from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
 from cvxnn.networks._chosen_cells import prices_every_cell
+from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
-from cvxnn.networks._support import one_sided_support
 from cvxnn.networks.parallel._branch_certificate import (
     BranchCertificate,
     TrainedBranches,
     proved_dual,
+    support_on_all_data,
+    unlisted_support,
 )
 from cvxnn.networks.parallel._deep_branches import DeepBranches, DeepModel
 from cvxnn.networks.parallel._deep_parallel_network import DeepParallelNetwork
 from cvxnn.networks.parallel._deep_search import search_deep
 
-__all__ = ["DeepParallelCertificate", "train_deep_branches"]
+__all__ = ["DeepParallelCertificate", "deep_support", "train_deep_branches"]
 
 Array = NDArray[np.float64]
 
@@ -50,22 +52,23 @@ class DeepParallelCertificate(BranchCertificate):
         The training problem.
     model : DeepModel
         Its regulariser and the widths of branches.
+    rank : int or None
+        How many singular directions of the data the network was trained on; the bound is for all.
     """
 
     model: DeepModel
 
     def _support(self, problem: TrainingProblem, v: Array) -> float:
-        return _support_of(problem, self.model, self.method, v)
+        return deep_support(problem, self.model, self.method, v)
 
 
-def _support_of(problem: TrainingProblem, model: DeepModel, method: str, v: Array) -> float:
-    """Bound what branches of norm one gain at v, beta at least: see `DeepModel.spread`.
+def deep_support(problem: TrainingProblem, model: DeepModel, method: str, v: Array) -> float:
+    """Bound what branches of norm one gain at v, beta at least: see `DeepModel.spread`."""
 
-    Outputs of branches are not negative, so that only samples count where v has the sign of the
-    gain.
-    """
-    floor = problem.beta / model.spread
-    return max(problem.beta, model.spread * one_sided_support(problem, v, floor, method))
+    def on_design(problem: TrainingProblem, floor: float) -> float:
+        return unlisted_support(problem, model.spread, v, method, floor)
+
+    return support_on_all_data(problem, model.spread, v, on_design)
 
 
 def train_deep_branches(
@@ -109,7 +112,11 @@ def train_deep_branches(
     outputs = network.predict(problem.inputs)
     v = problem.loss.gradient(outputs, problem.y, problem.weight_like_y)
     method = "branch_and_bound" if prices_every_cell(problem) else "relaxation"
-    bound, dual = proved_dual(problem, v, partial(_support_of, problem, model, method))
+    bound, dual = proved_dual(problem, v, partial(deep_support, problem, model, method))
+    design_bound = bound
+    if problem.projection is not None:
+        support = deep_support(replace(problem, projection=None), model, method, v)
+        design_bound, _ = problem.bound_from(v, support)
     certificate = DeepParallelCertificate(
         objective=objective,
         lower_bound=bound,
@@ -121,10 +128,13 @@ def train_deep_branches(
         bias=problem.bias,
         delta=problem.loss.delta,
         model=model,
+        rank=None if problem.projection is None else problem.projection.rank,
     )
     solution.history[-1:]["lower_bound"] = bound
-    status = "converged" if certificate.relative_gap <= tol else solution.status
-    return TrainedBranches(network, certificate, status, solution.history)
+    own = replace(certificate, lower_bound=design_bound)
+    status = "converged" if own.relative_gap <= tol else solution.status
+    ratio = guaranteed_ratio(problem, objective, design_bound, model.spread)
+    return TrainedBranches(network, certificate, status, solution.history, ratio)
 
 
 def _network_of(
@@ -137,6 +147,8 @@ def _network_of(
     even = np.exp(logs / model.depth)
     pairs = zip(branches.layers, norms, strict=True)
     first, *inner = (layer * (even / norm)[:, None, None] for layer, norm in pairs)
+    if problem.projection is not None:
+        first = problem.projection.to_columns(first)
     last = np.zeros((len(branches), 1, problem.n_outputs))
     last[np.arange(len(branches)), 0, branches.outputs] = branches.signs * even
     if problem.bias == "none":

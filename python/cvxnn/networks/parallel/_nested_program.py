@@ -9,7 +9,6 @@ from cvxnn._native import core
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import HISTORY, OnRound, ScaledProblem
 from cvxnn.networks._prune import fewest_shares
-from cvxnn.networks._support import one_sided_support
 from cvxnn.networks.parallel._nested_cells import NestedCells
 from cvxnn.networks.parallel._parallel_model import Branches, BranchSolution, ParallelModel
 
@@ -17,7 +16,6 @@ __all__ = [
     "fewest_branches",
     "nested_support",
     "solve_nested",
-    "unlisted_support",
 ]
 
 Array = NDArray[np.float64]
@@ -106,19 +104,6 @@ def nested_support(
         )
         supports.append(np.ldexp(both.reshape(-1, 2).max(axis=1), shift))
     return np.column_stack(supports[1:])
-
-
-def unlisted_support(
-    problem: TrainingProblem, model: ParallelModel, v: Array, method: str, floor: float
-) -> float:
-    """Bound what any branch gains at v, none of their cells listed.
-
-    An active branch is no larger than the sum of its first-layer neurons of positive sign, and only
-    samples where v has the sign of its gain count. So the gain is at most that of two-layer
-    neurons at the positive or the negative part of v, times the most that the norms of
-    first-layer neurons add up to.
-    """
-    return model.spread * one_sided_support(problem, v, floor / model.spread, method)
 
 
 def fewest_branches(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cvxnn.networks._problem import TrainingProblem
-from cvxnn.networks.parallel._branch_certificate import BranchCertificate
+from cvxnn.networks.parallel._branch_certificate import (
+    BranchCertificate,
+    support_on_all_data,
+    unlisted_support,
+)
 from cvxnn.networks.parallel._nested_cells import NestedCells, every_nested_cell, lumped_cells
-from cvxnn.networks.parallel._nested_program import nested_support, unlisted_support
+from cvxnn.networks.parallel._nested_program import nested_support
 from cvxnn.networks.parallel._parallel_model import ParallelModel
 
 __all__ = ["ParallelCertificate", "all_cells", "support_of"]
@@ -84,21 +88,13 @@ def support_of(
     *,
     n_threads: int = 1,
 ) -> float:
-    """Bound what branches gain at v by the method that a certificate names; beta at least.
+    """Bound what branches gain at v by the method that a certificate names; beta at least."""
 
-    First-layer neurons of the directions of a projection leave out as much as their norms add up
-    to, because the second layer makes no difference larger.
-    """
-    projection, floor = problem.projection, problem.beta
-    if projection is not None:
-        floor = projection.without_rest(floor, v, model.spread)
-        problem = replace(problem, projection=None)
-    if method in ("cells", "patterns"):
+    def on_design(problem: TrainingProblem, floor: float) -> float:
+        if method not in ("cells", "patterns"):
+            return unlisted_support(problem, model.spread, v, method, floor)
         assert cells is not None
         supports = nested_support(problem, model, cells, v, floor, n_threads=n_threads)
-        support = float(supports.max(initial=0.0))
-    else:
-        support = unlisted_support(problem, model, v, method, floor)
-    if projection is not None:
-        support = projection.with_rest(support, v, model.spread)
-    return max(problem.beta, support)
+        return float(supports.max(initial=0.0))
+
+    return support_on_all_data(problem, model.spread, v, on_design)
