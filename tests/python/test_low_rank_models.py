@@ -23,6 +23,8 @@ from cvxnn.networks._low_rank import Projection
 from cvxnn.networks._patches import Patches
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._support import support_bound
+from cvxnn.networks.convolutional._pooled_certificate import price_filters
+from cvxnn.networks.convolutional._selections import PatchRows, every_selection
 from cvxnn.networks.parallel._deep_branches import DeepModel, outputs_of
 from cvxnn.networks.parallel._deep_training import deep_support
 from cvxnn.networks.parallel._parallel_certificate import all_cells, support_of
@@ -33,6 +35,7 @@ EVERY = [
     (GatedReLUClassifier, {}),
     (ConvReLURegressor, {"kernel_size": 4}),
     (ConvReLUClassifier, {"kernel_size": 4}),
+    (ConvReLURegressor, {"kernel_size": 4, "pooling": "max"}),
     (ParallelReLURegressor, {}),
     (ParallelReLUClassifier, {}),
 ]
@@ -138,6 +141,42 @@ def test_filters(seed, pooling, bias):
     patches = np.lib.stride_tricks.sliding_window_view(X, 3, axis=1).reshape(-1, 3)
     patches = patches - patches.mean(axis=0) if bias == "free" else patches
     assert outside_of_span(model.network_.filters, patches, 2) < 1e-12
+
+
+@pytest.mark.parametrize("bias", ["none", "regularized"])
+@pytest.mark.parametrize("seed", range(3))
+def test_filters_of_which_the_largest_counts(seed, bias):
+    random = np.random.default_rng(seed)
+    X = np.cumsum(random.standard_normal((5, 4)), axis=1)
+    y = np.abs(np.diff(X)).max(axis=1) - 1.0
+    options = {"kernel_size": 2, "pooling": "max", "bias": bias, "tol": 1e-6, "patterns": "exact"}
+    model = ConvReLURegressor(0.1, rank=1, **options).fit(X, y)
+    assert model.certificate_.scope == "global"
+    full = ConvReLURegressor(0.1, **options).fit(X, y).certificate_.objective
+    assert check_bounds(model, full, X, y) > 1e-5
+    patches = np.lib.stride_tricks.sliding_window_view(X, 2, axis=1).reshape(-1, 2)
+    assert outside_of_span(model.network_.filters, patches, 1) < 1e-12
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("rank", [1, 2])
+def test_no_largest_output_gains_more_than_the_bound(rank, listed):
+    random = np.random.default_rng(rank)
+    X, v = random.standard_normal((4, 5)), random.standard_normal(4)
+    patches = Patches.from_arguments(5, kernel_size=3, stride=1, pooling="max")
+    options = {"loss": "squared", "beta": 1e-9, "bias": "none", "patches": patches}
+    low = TrainingProblem.from_arrays(X, v, rank=rank, **options)
+    rows = PatchRows.of(low)
+    cells = every_selection(rows.rows, 100_000, 1) if listed else None
+    bound = price_filters(low, rows, cells, low.y)
+    seen = price_filters(replace(low, projection=None), rows, cells, low.y)
+    parts = np.lib.stride_tricks.sliding_window_view(low.inputs, 3, axis=1)
+    filters = random.standard_normal((3, 20_000))
+    filters /= np.linalg.norm(filters, axis=0)
+    gains = np.abs(low.y @ np.maximum(parts @ filters, 0.0).max(axis=1))
+    assert gains.max() <= bound
+    rest = np.linalg.svd(parts.reshape(-1, 3), compute_uv=False)[rank] * np.linalg.norm(v)
+    assert seen < bound <= np.hypot(seen, rest) * (1.0 + 1e-9)
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_huge_beta_leaves_nothing():
     ("options", "message"),
     [
         ({"bias": "free"}, "bias must be 'regularized' or 'none' with pooling='max', got 'free'"),
-        ({"rank": 1}, "rank must be None with pooling='max', got 1"),
+        ({"rank": 0}, "rank must be a positive integer, got 0"),
         ({"activation": "abs"}, "activation must be 'relu' with pooling='max', got 'abs'"),
         ({"activation": "leaky_relu", "negative_slope": 0.1}, "activation must be 'relu' with"),
         ({"loss": "absolute"}, r"loss must be one of .* with pooling='max', got 'absolute'"),

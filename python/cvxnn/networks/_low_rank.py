@@ -24,7 +24,7 @@ class Projection:
 
     The part r of a vector u that is orthogonal to the span changes what a neuron puts out on the
     samples, phi(X u), by a vector of norm ``discarded ||r||`` at most; with several patches a
-    sample, the sum over them.
+    sample, the sum over them, or the largest.
     """
 
     basis: Array  # (d, k), orthonormal columns
@@ -32,6 +32,7 @@ class Projection:
     slope: float  # of the activation below zero
     discarded: float
     rounding: float  # the same for the part in the span, as X V and V are rounded
+    added: bool = True  # patches, rather than the largest taken
 
     @classmethod
     def of(
@@ -43,13 +44,15 @@ class Projection:
         slope: float = 0.0,
         n_patches: int = 1,
         scale: float = 1.0,
+        added: bool = True,
     ) -> Projection:
         """Project to `rank` directions; of the data about its mean if `centred`.
 
         The K patches of a sample are rows one below the other, whose outputs are added up, times
         `scale`. With R_k what is left out of those at position k, and R of all of them,
         ``|| sum_k |R_k r| || <= min(sqrt(K) ||R||, sum_k ||R_k||) ||r||`` (Cauchy-Schwarz, and the
-        triangle inequality).
+        triangle inequality). Where they are not `added`, the largest changes by no more than the
+        one that changes most, hence by ``||R r||`` at most.
         """
         k = positive_integer("rank", rank)
         n, d = rows.shape
@@ -58,7 +61,7 @@ class Projection:
                 f"rank must be at most the number of columns that neurons see, {d}, got {k}"
             )
         if k == d:
-            return cls(np.eye(d), np.zeros((n // n_patches, d)), slope, 0.0, 0.0)
+            return cls(np.eye(d), np.zeros((n // n_patches, d)), slope, 0.0, 0.0, added)
         largest = float(np.abs(rows).max()) or 1.0
         rows = rows / largest
         size = float(np.linalg.norm(rows))
@@ -67,8 +70,10 @@ class Projection:
         basis = np.linalg.svd(rows, full_matrices=n < k)[2][:k].T
         rest = rows - rows @ basis @ basis.T
         of_samples = rest.reshape(-1, n_patches, d)
-        each = np.linalg.norm(of_samples.swapaxes(0, 1), 2, axis=(1, 2))
-        discarded = min(float(np.sqrt(n_patches) * np.linalg.norm(rest, 2)), float(each.sum()))
+        discarded = float(np.linalg.norm(rest, 2))
+        if added:
+            each = np.linalg.norm(of_samples.swapaxes(0, 1), 2, axis=(1, 2))
+            discarded = min(float(np.sqrt(n_patches)) * discarded, float(each.sum()))
         skew = float(np.linalg.norm(basis.T @ basis - np.eye(k))) + k * d * _EPS
         rounding = np.sqrt(n_patches) * size * (4.0 * skew + (d + 8) * np.sqrt(k) * _EPS)
         scale *= largest
@@ -78,6 +83,7 @@ class Projection:
             slope,
             float(scale * (_MARGIN * discarded + rounding)),
             float(scale * rounding),
+            added,
         )
 
     @property
@@ -118,13 +124,15 @@ class Projection:
 
         Where the argument of phi changes by t, phi changes by t times a number between its slopes,
         s and 1. So ``v . phi`` changes by at most the sum over samples of the larger of ``v_k t_k``
-        and ``s v_k t_k``, which is ``((1 + s) v . R r + (1 - s) sum_k |v_k (R r)_k|) / 2``. For
-        several outputs, the largest.
+        and ``s v_k t_k``, which is ``((1 + s) v . R r + (1 - s) sum_k |v_k (R r)_k|) / 2``; where
+        the largest of some patches is taken, whichever these are, by ``||v|| ||R r||``. For several
+        outputs, the largest.
         """
         columns = v.reshape(len(v), -1)
         lengths = np.linalg.norm(columns, axis=0)
-        along = np.linalg.norm(self.rest.T @ columns, axis=0) + self.rounding * lengths
         across = self.discarded * lengths
+        along = np.linalg.norm(self.rest.T @ columns, axis=0) + self.rounding * lengths
+        along = along if self.added else across
         cost = 0.5 * ((1.0 + self.slope) * along + (1.0 - self.slope) * across)
         return float(cost.max()), self.rounding * float(lengths.max())
 

@@ -177,6 +177,7 @@ class TrainingProblem:
                 slope=slope_of(activation, negative_slope),
                 n_patches=len(rows) // len(inputs),
                 scale=1.0 if patches is None else patches.scale,
+                added=patches is None or patches.pooling != "max",
             )
         columns = "regularized" if activation == THRESHOLD and bias == "free" else bias
         design, centre, height, inflation = _design(inputs, patches, projection, columns, _HIGHEST)

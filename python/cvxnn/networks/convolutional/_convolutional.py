@@ -83,7 +83,7 @@ class ConvReLURegressor(_ConvolutionalEstimator, ConvexRegressor):
         "regularized" or "none", and the losses squared, Huber, logistic and squared hinge.
     rank : int, optional
         Train on that many singular directions only, of all patches, of which every cell can be
-        priced where filters are too large, as in `ReLURegressor`; not with max pooling.
+        priced where filters are too large, as in `ReLURegressor`.
     activation, negative_slope, loss, delta, patterns, bias, tol, max_time, n_jobs, random_state
         As in `ReLURegressor`, where a filter stands for a neuron and every patch for a sample with
         an activation of its own, but no "threshold". `Cells` have a hyperplane for each patch,

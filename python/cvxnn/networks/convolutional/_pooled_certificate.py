@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks.convolutional._pooled_program import listed_support
 from cvxnn.networks.convolutional._pooled_support import relaxed_filter_support
 from cvxnn.networks.convolutional._selections import PatchRows, Selections, every_selection
+from cvxnn.networks.parallel._branch_certificate import support_on_all_data
 
 __all__ = ["MOST_CELLS", "MaxPoolingCertificate", "price_filters"]
 
@@ -47,6 +48,9 @@ class MaxPoolingCertificate(HasGap):
         What filters see of each sample.
     cells : Selections or None
         The selections that a bound of scope "patterns" is about.
+    rank : int or None
+        How many singular directions of the patches the network was trained on; the bound is for all
+        of them.
     """
 
     objective: float
@@ -61,6 +65,7 @@ class MaxPoolingCertificate(HasGap):
     delta: float
     patches: Patches = field(repr=False)
     cells: Selections | None = field(default=None, repr=False)
+    rank: int | None = None
 
     def verify(self, X: ArrayLike, y: ArrayLike, *, sample_weight: ArrayLike | None = None) -> bool:
         """Prove the lower bound again, from the dual vector and the data alone.
@@ -92,6 +97,7 @@ class MaxPoolingCertificate(HasGap):
             bias=self.bias,
             sample_weight=sample_weight,
             patches=self.patches,
+            rank=self.rank,
         )
         shape = problem.n_all, problem.n_outputs
         if self.dual.shape != shape or not np.isfinite(self.dual).all():
@@ -118,6 +124,11 @@ def price_filters(
     n_threads: int = 1,
 ) -> float:
     """Bound what filters of given selections gain at v, or without these any; beta at least."""
-    if cells is None:
-        return relaxed_filter_support(problem, v, problem.beta)
-    return max(problem.beta, listed_support(problem, patches, cells, v, n_threads=n_threads))
+
+    def on_design(problem: TrainingProblem, floor: float) -> float:
+        if cells is None:
+            return relaxed_filter_support(problem, v, floor)
+        problem = replace(problem, beta=floor)
+        return listed_support(problem, patches, cells, v, n_threads=n_threads)
+
+    return support_on_all_data(problem, 1.0, v, on_design)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import comb
 from typing import Any
@@ -14,7 +14,9 @@ from sklearn.utils import check_random_state
 from cvxnn._checks import is_integer
 from cvxnn.arrangements import TooManyCells
 from cvxnn.arrangements._counting import zaslavsky_bound
+from cvxnn.networks._guaranteed_ratio import guaranteed_ratio
 from cvxnn.networks._layers import lengths_of
+from cvxnn.networks._low_rank import check_patterns
 from cvxnn.networks._mapping import network_of
 from cvxnn.networks._problem import TrainingProblem
 from cvxnn.networks._program import OnRound
@@ -53,7 +55,7 @@ class TrainedFilters:
     certificate: MaxPoolingCertificate
     status: str
     history: NDArray[np.void]
-    guaranteed_ratio: None = None  # there is no training on projected data
+    guaranteed_ratio: float | None = None  # with a projection
 
 
 def train_filters(
@@ -84,17 +86,21 @@ def train_filters(
         both_signs = FilterCells.both_signs(cells, problem.n_outputs)
         solution = PooledSpace(problem, patches).solved(both_signs, **options)
     network = _network(problem, solution.branches)
-    price = partial(price_filters, problem, patches, cells, n_threads=n_threads)
+    price = partial(price_filters, patches=patches, cells=cells, n_threads=n_threads)
+    projected = replace(problem, projection=None)
     support = (
         relaxed_filter_support(problem, solution.dual, 0.0)
         if cells is None
-        else price(solution.dual)
+        else price(projected, v=solution.dual)
     )
+    own_bound, _ = problem.bound_from(solution.dual, max(support, problem.beta))
+    if problem.projection is not None:
+        support = problem.projection.with_rest(support, solution.dual)
     _, dual = problem.bound_from(solution.dual, max(support, problem.beta))
     # as it will be verified: at another length of v, rounding is another
     dual = problem.spread(dual)
     v = problem.gather(dual)
-    bound, _ = problem.bound_from(v, price(v))
+    bound, _ = problem.bound_from(v, price(problem, v=v))
     used = problem.row_of_sample >= 0
     certificate = MaxPoolingCertificate(
         objective=network.objective(
@@ -119,14 +125,18 @@ def train_filters(
         cells=cells.with_samples(problem.row_of_sample, used)
         if cells is not None and method == "patterns"
         else None,
+        rank=None if problem.projection is None else problem.projection.rank,
     )
     solution.history[-1:]["lower_bound"] = bound
     status = solution.status
-    if certificate.relative_gap <= tol:
+    if problem.projection is None:
+        own_bound = bound
+    if replace(certificate, lower_bound=own_bound).relative_gap <= tol:
         status = "converged"
     elif status == "converged":
         status = "stalled"  # rounding, or cells without an interior that is wide enough
-    return TrainedFilters(network, certificate, status, solution.history)
+    ratio = guaranteed_ratio(problem, certificate.objective, own_bound)
+    return TrainedFilters(network, certificate, status, solution.history, ratio)
 
 
 def _space(problem: TrainingProblem) -> PooledSpace:
@@ -140,8 +150,6 @@ def _check(problem: TrainingProblem) -> None:
         raise ValueError(f"bias must be 'regularized' or 'none' {with_pooling}, got 'free'")
     if problem.activation != "relu":
         raise ValueError(f"activation must be 'relu' {with_pooling}, got {problem.activation!r}")
-    if problem.projection is not None:
-        raise ValueError(f"rank must be None {with_pooling}, got {problem.projection.rank}")
     if problem.loss.name not in _LOSSES:
         raise ValueError(f"loss must be one of {_LOSSES} {with_pooling}, got {problem.loss.name!r}")
 
@@ -155,6 +163,8 @@ def _choose(
 ) -> tuple[Selections | None, str]:
     """Return the cells of the program and the method of its bound; no cells to search for them."""
     rows = patches.rows
+    if problem.projection is not None:
+        check_patterns(patterns, gated=False)
     if isinstance(patterns, str) and patterns in ("auto", "exact"):
         exact = patterns == "exact"
         n, K, width = rows.shape
@@ -201,6 +211,8 @@ def _network(problem: TrainingProblem, branches: Branches) -> ConvNetwork:
     bias = np.zeros(len(roots))
     if problem.bias == "regularized":
         weights, bias = weights[:, :-1], weights[:, -1]
+    if problem.projection is not None:
+        weights = problem.projection.to_columns(weights)
     network = network_of(problem, (weights, bias, outputs))
     assert isinstance(network, ConvNetwork)
     return network

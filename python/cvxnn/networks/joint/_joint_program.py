@@ -144,8 +144,8 @@ def solve_jointly(
 
     Blocks are added where the dual vector promises a gain, at local maxima of it in every cell, or,
     where cells are not listed, in those of `start` and those found by climbing from random neurons.
-    When no more are
-    found the bound is proved by `joint_bound`, whose highest point goes on with the search.
+    When no more are found the bound is proved by `joint_bound`, whose highest point goes on with
+    the search.
     """
     begin = time.monotonic()
     deadline = None if max_time is None else begin + max_time
