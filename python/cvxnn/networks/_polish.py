@@ -37,8 +37,7 @@ def polish(
     Where ``patterns="auto"`` of `ReLURegressor` takes every cell, the result is the global optimum
     to within `tol`. Elsewhere the neurons go on downhill, then rounds of the convex program over
     their cells and of local search for further cells follow (with ``output_norm="l2"`` these
-    rounds alone); for thresholds the program over their
-    cells and some sampled ones is solved.
+    rounds alone); for thresholds the program over their cells and some sampled ones is solved.
 
     Parameters
     ----------
