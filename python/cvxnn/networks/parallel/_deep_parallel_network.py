@@ -4,27 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import block_diag
+from numpy.typing import NDArray
 
-from cvxnn._checks import nonnegative_number, one_of
-from cvxnn._optional import optional_import
-from cvxnn.networks._exchange import linear_layer
-from cvxnn.networks._files import SavedInFiles
-from cvxnn.networks._layers import BIASES, loss_of, rebuilt, squeezed
+from cvxnn._checks import one_of
+from cvxnn.networks.parallel._branch_network import BranchNetwork
 
 __all__ = ["DeepParallelNetwork"]
 
 Array = NDArray[np.float64]
 
-_BATCH = 1 << 22  # hidden outputs held at a time
-
 
 @dataclass(frozen=True, eq=False)
-class DeepParallelNetwork(SavedInFiles):
+class DeepParallelNetwork(BranchNetwork):
     """A sum of K deep branches ``f(x) = sum_b a_b . (V_bL-1 .. (V_b2 (W_b x + c_b)_+)_+ ..)_+``.
 
     Parameters
@@ -94,46 +87,14 @@ class DeepParallelNetwork(SavedInFiles):
             object.__setattr__(self, name, arrays[name])
         object.__setattr__(self, "inner_weights", inner)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuilt(self)
-
     @property
-    def n_branches(self) -> int:
-        """The number K of branches."""
-        return len(self.first_weights)
+    def _inner(self) -> tuple[Array, ...]:
+        return self.inner_weights
 
     @property
     def depth(self) -> int:
         """The number L of layers."""
         return len(self.inner_weights) + 2
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the outputs.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n,) for one output, (n, C) for more
-        """
-        X = np.asarray(X, dtype=np.float64)
-        _, m1, d = self.first_weights.shape
-        if X.ndim != 2 or X.shape[1] != d:
-            raise ValueError(f"X must have shape (n, {d}), got {X.shape}")
-        widest = max(m1, *(layer.shape[1] for layer in self.inner_weights))
-        step = max(1, _BATCH // max(1, self.n_branches * widest))
-        blocks = [self._outputs(X[i : i + step]) for i in range(0, len(X), step)]
-        empty = np.zeros((0, self.output_weights.shape[2]))
-        return squeezed(np.concatenate([empty, *blocks]))
-
-    def _outputs(self, X: Array) -> Array:
-        hidden = np.maximum(self.first_weights @ X.T + self.first_bias[:, :, None], 0.0)
-        for layer in self.inner_weights:
-            hidden = np.maximum(layer @ hidden, 0.0)
-        return np.asarray(np.einsum("kmn,kmc->nc", hidden, self.output_weights, optimize=True))
 
     def penalty(self, regularizer: str, *, bias: str = "regularized") -> float:
         """Return the regulariser of the weights, summed over branches.
@@ -154,11 +115,7 @@ class DeepParallelNetwork(SavedInFiles):
         float
         """
         one_of("regularizer", regularizer, ("power", "path"))
-        one_of("bias", bias, [name for name in BIASES if name != "free"])
-        if bias == "none" and self.first_bias.any():
-            raise ValueError("bias='none', but the network has biases")
-        first = np.hypot(np.linalg.norm(self.first_weights, axis=2), np.abs(self.first_bias))
-        last = np.abs(self.output_weights).sum(axis=2)
+        first, last = self._norms_of_ends(bias)
         if regularizer == "power":
             inner = [np.linalg.norm(layer, axis=(1, 2)) for layer in self.inner_weights]
             norms = [np.linalg.norm(first, axis=1), *inner, np.linalg.norm(last, axis=1)]
@@ -167,57 +124,3 @@ class DeepParallelNetwork(SavedInFiles):
         for layer in self.inner_weights:
             paths = np.linalg.norm(layer * paths[:, None, :], axis=2)
         return float(np.sum(np.linalg.norm(paths * last, axis=1)))
-
-    def objective(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        beta: float,
-        regularizer: str,
-        loss: str = "squared",
-        delta: float = 1.0,
-        bias: str = "regularized",
-        sample_weight: ArrayLike | None = None,
-    ) -> float:
-        """Evaluate the training objective, loss plus beta times `penalty`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-        y : array-like of shape (n,) or (n, C)
-            Targets; -1 or 1 for logistic and squared hinge losses, one-hot rows for the
-            multinomial loss.
-        beta : float
-            Strength of the regulariser.
-        regularizer, bias
-            As in `penalty`.
-        loss, delta
-            As in `Network.objective`.
-        sample_weight : array-like of shape (n,), optional
-            Weights of the samples in the loss.
-
-        Returns
-        -------
-        float
-        """
-        beta = nonnegative_number("beta", beta)
-        value = loss_of(self, X, y, loss, delta, sample_weight)
-        return value + beta * self.penalty(regularizer, bias=bias)
-
-    def to_torch(self) -> Any:
-        """Return a ``Sequential`` of ``Linear`` and ``ReLU`` in double precision.
-
-        Branches stand side by side, so that inner layers are block diagonal. Needs PyTorch
-        (``pip install "cvxnn[torch]"``).
-        """
-        torch = optional_import("torch", "torch")
-        first = self.first_weights.reshape(-1, self.first_weights.shape[2])
-        modules = [linear_layer(torch, first, self.first_bias.ravel()), torch.nn.ReLU()]
-        for layer in self.inner_weights:
-            matrix = block_diag(*layer) if self.n_branches else np.zeros((0, 0))
-            modules += [linear_layer(torch, matrix, np.zeros(len(matrix))), torch.nn.ReLU()]
-        last = self.output_weights.reshape(-1, self.output_weights.shape[2])
-        output = linear_layer(torch, last.T, np.zeros(last.shape[1]))
-        return torch.nn.Sequential(*modules, output)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import block_diag
+from numpy.typing import NDArray
 
-from cvxnn._checks import nonnegative_number, one_of
-from cvxnn._optional import optional_import
-from cvxnn.networks._exchange import linear_layer
-from cvxnn.networks._files import SavedInFiles
-from cvxnn.networks._layers import BIASES, loss_of, rebuilt, squeezed
+from cvxnn._checks import one_of
+from cvxnn.networks.parallel._branch_network import BranchNetwork
 
 __all__ = ["ParallelNetwork"]
 
 Array = NDArray[np.float64]
 
-_BATCH = 1 << 22  # hidden outputs held at a time
 _ROUNDING = 1e-12  # of a norm that must not exceed one
 
 
 @dataclass(frozen=True, eq=False)
-class ParallelNetwork(SavedInFiles):
+class ParallelNetwork(BranchNetwork):
     """A sum of K branches ``f(x) = sum_b sum_k a_bk (sum_j v_bjk (w_bj . x + c_bj)_+)_+``.
 
     Parameters
@@ -83,42 +77,9 @@ class ParallelNetwork(SavedInFiles):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuilt(self)
-
     @property
-    def n_branches(self) -> int:
-        """The number K of branches."""
-        return len(self.first_weights)
-
-    def predict(self, X: ArrayLike) -> Array:
-        """Return the outputs.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-
-        Returns
-        -------
-        ndarray of shape (n,) for one output, (n, C) for more
-        """
-        X = np.asarray(X, dtype=np.float64)
-        _, m1, d = self.first_weights.shape
-        if X.ndim != 2 or X.shape[1] != d:
-            raise ValueError(f"X must have shape (n, {d}), got {X.shape}")
-        step = max(1, _BATCH // max(1, self.n_branches * (m1 + self.second_weights.shape[2])))
-        blocks = [self._outputs(X[i : i + step]) for i in range(0, len(X), step)]
-        empty = np.zeros((0, self.output_weights.shape[2]))
-        return squeezed(np.concatenate([empty, *blocks]))
-
-    def _outputs(self, X: Array) -> Array:
-        first = np.einsum("nd,kjd->nkj", X, self.first_weights, optimize=True) + self.first_bias
-        second = np.einsum(
-            "nkj,kjl->nkl", np.maximum(first, 0.0), self.second_weights, optimize=True
-        )
-        last = np.maximum(second, 0.0)
-        return np.asarray(np.einsum("nkl,klc->nc", last, self.output_weights, optimize=True))
+    def _inner(self) -> tuple[Array, ...]:
+        return (self.second_weights.swapaxes(1, 2),)
 
     def penalty(self, regularizer: str, *, bias: str = "regularized") -> float:
         """Return the regulariser of the weights, summed over branches.
@@ -141,69 +102,8 @@ class ParallelNetwork(SavedInFiles):
         float
         """
         one_of("regularizer", regularizer, PENALTIES)
-        one_of("bias", bias, [name for name in BIASES if name != "free"])
-        if bias == "none" and self.first_bias.any():
-            raise ValueError("bias='none', but the network has biases")
-        first = np.hypot(np.linalg.norm(self.first_weights, axis=2), np.abs(self.first_bias))
-        last = np.abs(self.output_weights).sum(axis=2)
+        first, last = self._norms_of_ends(bias)
         return float(np.sum(PENALTIES[regularizer](first, self.second_weights, last)))
-
-    def objective(
-        self,
-        X: ArrayLike,
-        y: ArrayLike,
-        *,
-        beta: float,
-        regularizer: str,
-        loss: str = "squared",
-        delta: float = 1.0,
-        bias: str = "regularized",
-        sample_weight: ArrayLike | None = None,
-    ) -> float:
-        """Evaluate the training objective, loss plus beta times `penalty`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, d)
-            Inputs.
-        y : array-like of shape (n,) or (n, C)
-            Targets; -1 or 1 for logistic and squared hinge losses, one-hot rows for the
-            multinomial loss.
-        beta : float
-            Strength of the regulariser.
-        regularizer, bias
-            As in `penalty`.
-        loss, delta
-            As in `Network.objective`.
-        sample_weight : array-like of shape (n,), optional
-            Weights of the samples in the loss.
-
-        Returns
-        -------
-        float
-        """
-        beta = nonnegative_number("beta", beta)
-        value = loss_of(self, X, y, loss, delta, sample_weight)
-        return value + beta * self.penalty(regularizer, bias=bias)
-
-    def to_torch(self) -> Any:
-        """Return a ``Sequential`` of ``Linear`` and ``ReLU`` in double precision.
-
-        Branches stand side by side, so that the second layer is block diagonal. Needs PyTorch
-        (``pip install "cvxnn[torch]"``).
-        """
-        torch = optional_import("torch", "torch")
-        d, n_outputs = self.first_weights.shape[2], self.output_weights.shape[2]
-        first = self.first_weights.reshape(-1, d)
-        second = block_diag(*self.second_weights) if self.n_branches else np.zeros((0, 0))
-        last = self.output_weights.reshape(-1, n_outputs)
-        return torch.nn.Sequential(
-            linear_layer(torch, first, self.first_bias.ravel()),
-            torch.nn.ReLU(),
-            linear_layer(torch, second.T, np.zeros(second.shape[1])),
-            torch.nn.ReLU(),
-            linear_layer(torch, last.T, np.zeros(n_outputs)),
-        )
 
 
 def _squares(second: Array, last: Array) -> Array:
