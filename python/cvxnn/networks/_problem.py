@@ -13,18 +13,19 @@ from cvxnn.arrangements import Cells
 from cvxnn.arrangements._input import as_normals
 from cvxnn.networks._activations import THRESHOLD, check_activation, slope_of
 from cvxnn.networks._conflicts import refuse_conflicts
+from cvxnn.networks._design import design_of
 from cvxnn.networks._layers import BIASES, OUTPUT_NORMS, midrange
 from cvxnn.networks._losses import (
     LossFunctions,
     best_offset,
     best_scale,
-    check_targets,
     loss_named,
 )
 from cvxnn.networks._low_rank import Projection
 from cvxnn.networks._patches import Patches
+from cvxnn.networks._samples import checked_targets, checked_weight, merge_samples
 
-__all__ = ["TrainingProblem", "cells_of_rows", "cells_of_samples"]
+__all__ = ["TrainingProblem", "cells_of_rows", "cells_of_samples", "exponent_of"]
 
 Array = NDArray[np.float64]
 
@@ -154,15 +155,9 @@ class TrainingProblem:
             _check_threshold(loss, bias, patches, rank)
         beta = positive_number("beta", beta)
         X = as_normals(X)
-        weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, np.float64)
-        if weight.shape != (len(X),):
-            raise ValueError(f"sample_weight has shape {weight.shape}, but X has {len(X)} samples")
-        if not np.isfinite(weight).all():
-            raise ValueError("sample_weight holds NaN or infinity")
-        if np.any(weight < 0.0) or not np.any(weight > 0.0):
-            raise ValueError("sample_weight must be non-negative and not all zero")
-        y = _checked_targets(y, functions, weight)
-        samples, row_of_sample = _merge_samples(X, y, weight)
+        weight = checked_weight(sample_weight, len(X))
+        y = checked_targets(y, functions, weight)
+        samples, row_of_sample = merge_samples(X, y, weight)
         used = row_of_sample >= 0
         total = np.bincount(row_of_sample[used], weight[used]).astype(np.float64)
         share = np.where(used, weight / total[row_of_sample], 0.0)
@@ -180,7 +175,9 @@ class TrainingProblem:
                 added=patches is None or patches.pooling != "max",
             )
         columns = "regularized" if activation == THRESHOLD and bias == "free" else bias
-        design, centre, height, inflation = _design(inputs, patches, projection, columns, _HIGHEST)
+        design, centre, height, inflation = design_of(
+            inputs, patches, projection, columns, _HIGHEST
+        )
         if bias != "free" and patches is None and projection is None:
             inputs = design[:, : inputs.shape[1]]
         problem = cls(
@@ -222,7 +219,7 @@ class TrainingProblem:
             return self
         height = _LOWEST if tol is None else np.sqrt(0.5 / (_LOST * tol))
         height = float(np.clip(height, _LOWEST, _HIGHEST))
-        design, centre, height, inflation = _design(
+        design, centre, height, inflation = design_of(
             self.inputs, self.patches, self.projection, self.bias, height
         )
         # as a certificate is verified with the highest column, which is short of the limit too
@@ -232,7 +229,7 @@ class TrainingProblem:
     def on_every_column(self) -> TrainingProblem:
         """Return the same problem without a projection, for biases that are not free."""
         assert self.bias != "free"
-        design, *_ = _design(self.inputs, self.patches, None, self.bias, 1.0)
+        design, *_ = design_of(self.inputs, self.patches, None, self.bias, 1.0)
         return replace(self, design=design, projection=None)
 
     def over_patterns(self) -> TrainingProblem:
@@ -317,37 +314,6 @@ def exponent_of(values: Array) -> int:
     return int(np.frexp(np.abs(values).max())[1])
 
 
-def _design(
-    inputs: Array,
-    patches: Patches | None,
-    projection: Projection | None,
-    bias: str,
-    relative_height: float,
-) -> tuple[Array, Array | float, float, float]:
-    """Return the design, the centre taken off, the height of the last column, the inflation."""
-    if patches is not None:
-        rows = patches.of(inputs)
-        design, centre, height, inflation = _design(rows, None, projection, bias, relative_height)
-        return np.asfortranarray(design * patches.scale), centre, height, inflation
-    if projection is not None:
-        inputs = inputs @ projection.basis
-    if bias == "none":
-        return np.asfortranarray(inputs), 0.0, 1.0, 1.0
-    if bias == "regularized":
-        return _with_column(inputs, 1.0), 0.0, 1.0, 1.0
-    # rounding in the difference is covered by that in what is computed from it
-    centre = 0.5 * inputs.min(axis=0) + 0.5 * inputs.max(axis=0)
-    centred = inputs - centre
-    largest = float(np.abs(centred).max())
-    radius = largest * float(np.linalg.norm(centred / largest, axis=1).max()) if largest else 1.0
-    height = float(np.exp2(np.ceil(np.log2(relative_height * radius))))
-    return _with_column(centred, height), centre, height, float(np.hypot(1.0, radius / height))
-
-
-def _with_column(inputs: Array, height: float) -> Array:
-    return np.asfortranarray(np.column_stack([inputs, np.full(len(inputs), height)]))
-
-
 def _balanced(v: Array) -> Array:
     """Make the positive and the negative entries weigh the same, by making one side smaller."""
     up, down = v[v > 0.0].sum(), -v[v < 0.0].sum()
@@ -373,33 +339,3 @@ def _check_joint(problem: TrainingProblem) -> None:
         raise ValueError(f"activation={THRESHOLD!r} does not go with output_norm='l2'")
     if problem.loss.name not in ("squared", "huber", "multinomial"):
         raise ValueError(f"loss={problem.loss.name!r} does not go with output_norm='l2'")
-
-
-def _checked_targets(y: ArrayLike, loss: LossFunctions, weight: Array) -> Array:
-    """Return y as (n,) for one output, (n, C) for more; ValueError if it does not fit the loss."""
-    y = np.asarray(y, dtype=np.float64)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
-    if y.ndim not in (1, 2) or len(y) != len(weight) or 0 in y.shape:
-        raise ValueError(f"y has shape {y.shape}, but X has {len(weight)} samples")
-    if not np.isfinite(y).all():
-        raise ValueError("y holds NaN or infinity")
-    check_targets(loss, y[weight > 0.0])
-    with np.errstate(over="ignore"):
-        squares = np.sum(weight * np.sum(y.reshape(len(y), -1) ** 2, axis=1))
-    if loss.degree == 2 and not np.isfinite(squares):
-        raise ValueError("y is too large: its sum of squares overflows double precision")
-    return y
-
-
-def _merge_samples(X: Array, y: Array, weight: Array) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return a sample of each distinct (x, y) of positive weight, and the group of each sample."""
-    used = np.flatnonzero(weight > 0.0)
-    both = np.column_stack([X, y])
-    order = used[np.lexsort(both[used].T[::-1])]
-    ahead, behind = order[1:], order[:-1]
-    is_new = np.ones(len(order), dtype=np.bool_)
-    is_new[1:] = (both[ahead] != both[behind]).any(axis=1)
-    groups = np.full(len(y), -1, dtype=np.intp)
-    groups[order] = np.cumsum(is_new) - 1
-    return order[is_new], groups
